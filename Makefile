@@ -1,0 +1,50 @@
+# The verbs of this project. `make run` and `make test` need Python >= 3.11 and nothing else.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+MANIFEST ?= manifests/dev/acme.yaml
+
+.PHONY: run dev test lint types bench lock clean
+
+run: $(VENV)/run.stamp ## the main job: a manifest fills an embedded PostgreSQL
+	$(BIN)/seed-data run $(MANIFEST) --ignore-window
+
+dev: $(VENV)/run.stamp ## Dagster's UI and daemon on the same PostgreSQL
+	$(BIN)/seed-data dev
+
+test: $(VENV)/dev.stamp ## every test
+	$(BIN)/python -m pytest -n 2 --cov --cov-report=term:skip-covered --cov-fail-under=85 $(PYTEST_ARGS)
+
+lint: $(VENV)/dev.stamp ## style, imports, formatting
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: $(VENV)/dev.stamp ## mypy, strict
+	$(BIN)/mypy
+
+bench: $(VENV)/dev.stamp ## the figures of the README, as ratios within one run
+	$(BIN)/python benchmarks/carga.py
+
+lock: ## pin what pyproject.toml asks for, with hashes; needs uv
+	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-annotate --no-header --quiet --group build -o requirements.lock
+	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-annotate --no-header --quiet --group build --group dev -c requirements.lock -o requirements-dev.lock
+
+clean: ## what the verbs above have made, the embedded database included
+	-$(BIN)/seed-data db remove --yes
+	rm -rf $(VENV) .seed
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "seed-pipelines needs Python 3.11 or later")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/run.stamp: requirements.lock pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+$(VENV)/dev.stamp: requirements-dev.lock $(VENV)/run.stamp
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	touch $@

@@ -1,0 +1,98 @@
+"""The commands about the database: `seed-data db …`."""
+
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.command()
+def start() -> None:
+    """Start the embedded PostgreSQL, with roles and migrations."""
+    from seed_pipelines.local_database import LocalDatabase
+    from seed_pipelines.settings import from_environment
+
+    local = LocalDatabase(from_environment().home)
+    local.start()
+    typer.echo("the embedded PostgreSQL runs; `seed-data db url` says where, `seed-data db stop` ends it")
+
+
+@app.command()
+def stop() -> None:
+    """Stop the embedded PostgreSQL; the data stay."""
+    from seed_pipelines.local_database import LocalDatabase
+    from seed_pipelines.settings import from_environment
+
+    LocalDatabase(from_environment().home).stop()
+    typer.echo("stopped")
+
+
+@app.command()
+def remove(yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
+    """Stop the embedded PostgreSQL and delete its data."""
+    from seed_pipelines.local_database import LocalDatabase
+    from seed_pipelines.settings import from_environment
+
+    if not yes:
+        typer.confirm("Delete all data of the embedded PostgreSQL?", abort=True)
+    LocalDatabase(from_environment().home).remove()
+    typer.echo("removed")
+
+
+@app.command()
+def url(
+    role: Annotated[str, typer.Option(help="seed_loader, seed_application, seed_auditor or seed_migrator.")] = (
+        "seed_application"
+    ),
+) -> None:
+    """The connection of a role to the embedded PostgreSQL; it holds the password.
+
+    Example: psql "$(seed-data db url)"
+    """
+    from seed_pipelines.local_database import LocalDatabase
+    from seed_pipelines.settings import from_environment
+
+    typer.echo(LocalDatabase(from_environment().home).url(role))
+
+
+@app.command()
+def migrate(
+    migrator_url: Annotated[
+        str | None, typer.Option(envvar="SEED_MIGRATOR_URL", help="The migrator's connection.")
+    ] = None,
+    admin_url: Annotated[
+        str | None, typer.Option(envvar="SEED_ADMIN_URL", help="An administrator's, to make the roles first.")
+    ] = None,
+) -> None:
+    """Apply the migrations that are missing. Without a connection: to the embedded PostgreSQL.
+
+    Example: SEED_MIGRATOR_URL=postgresql://seed_migrator@db/app seed-data db migrate
+    """
+    from seed_pipelines.control import migrations, roles
+    from seed_pipelines.local_database import LocalDatabase
+    from seed_pipelines.outside.postgres import connected
+    from seed_pipelines.settings import from_environment
+
+    if admin_url:
+        with connected(admin_url) as administrator:
+            roles.make_roles(administrator, {})
+    if migrator_url is None:
+        LocalDatabase(from_environment().home).start()
+        typer.echo("the embedded PostgreSQL is up to date")
+        return
+    with connected(migrator_url) as connection:
+        applied = migrations.apply(connection)
+    typer.echo("\n".join(f"applied {name}" for name in applied) or "nothing to apply")
+
+
+@app.command()
+def check() -> None:
+    """Would this database keep tenants apart? Exit code 3 says no, and why."""
+    from seed_pipelines import catalog
+    from seed_pipelines.cli.doors import with_database
+    from seed_pipelines.load import preflight
+
+    with with_database() as connection:
+        preflight.assert_safe(connection, tuple(catalog.ENTITIES))
+    typer.echo("row-level security, roles and migrations are as they have to be")

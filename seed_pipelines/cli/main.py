@@ -1,0 +1,56 @@
+"""`seed-data`: the commands, and how their errors become messages and exit codes.
+
+0 done, 2 bad input, 3 refused by a precondition, 4 failed, 5 cancelled or paused.
+"""
+
+import json
+import sys
+from typing import Annotated
+
+import typer
+
+from seed_pipelines.cli import db, manifest, report, runs
+from seed_pipelines.errors import SeedError
+
+app = typer.Typer(
+    name="seed-data",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Believable, masked, repeatable data for a multi-tenant lending platform, from versioned manifests.",
+)
+app.add_typer(manifest.app, name="manifest", help="Write, seal and check manifests.")
+app.add_typer(report.app, name="report", help="Show and verify the signed reports.")
+app.add_typer(db.app, name="db", help="The database: roles, migrations, the embedded server.")
+app.command("plan")(runs.plan)
+app.command("run")(runs.run)
+app.command("status")(runs.status)
+app.command("cancel")(runs.cancel)
+
+Port = Annotated[int, typer.Option(help="Where Dagster's UI listens, on 127.0.0.1.")]
+
+
+@app.command("dev")
+def dev(port: Port = 3000) -> None:
+    """Embedded PostgreSQL, Dagster's UI and its daemon, until Ctrl-C.
+
+    Example: seed-data dev --port 3000, then open http://127.0.0.1:3000 and launch a job's partitions.
+    """
+    from seed_pipelines.cli.dev_server import serve
+
+    serve(port=port)
+
+
+def main() -> None:
+    """Run one command; an error of ours is a message and an exit code, never a traceback."""
+    try:
+        app()
+    except SeedError as error:
+        _report(error)
+        sys.exit(error.exit_code)
+
+
+def _report(error: SeedError) -> None:
+    if "--json" in sys.argv:
+        typer.echo(json.dumps({"error": {"code": error.code, "message": str(error), "retryable": error.retryable}}))
+    else:
+        typer.secho(f"{error.code}: {error}", fg="red", err=True)

@@ -1,0 +1,100 @@
+"""Checkpoints: which batches are in. Each is written in its batch's own transaction, so it never lies."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from seed_pipelines.control.lease import Lease
+from seed_pipelines.errors import CheckpointDiverged
+from seed_pipelines.outside.postgres import Connection, translated
+from seed_pipelines.plan import Batch
+from seed_pipelines.sql import query
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """One batch that is in; `content_digest` is the order-free digest of its rows."""
+
+    number: int
+    first_row: int
+    rows: int
+    content_digest: str
+    elapsed_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunCheckpoint:
+    """A checkpoint with the place it has in its seed run."""
+
+    entity: str
+    shard: str
+    number: int
+    first_row: int
+    rows: int
+    content_digest: str
+    fence: int
+    attempt: int
+    elapsed_ms: int
+    committed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """What of an entity is in, over all shards."""
+
+    entity: str
+    rows: int
+    batches: int
+
+
+def of_shard(connection: Connection, seed_run_id: UUID, *, entity: str, shard: str) -> list[Checkpoint]:
+    """The batches of one entity in one shard that are in, by number."""
+    values = {"seed_run_id": seed_run_id, "entity": entity, "shard": shard}
+    with translated():
+        rows = connection.execute(query("checkpoints_of_shard"), values).fetchall()
+    return [Checkpoint(**row) for row in rows]
+
+
+def of_run(connection: Connection, seed_run_id: UUID) -> list[RunCheckpoint]:
+    """Every batch of a seed run that is in, by entity, shard and number."""
+    with translated():
+        rows = connection.execute(query("checkpoints_of_run"), {"seed_run_id": seed_run_id}).fetchall()
+    return [RunCheckpoint(**row) for row in rows]
+
+
+def progress(connection: Connection, seed_run_id: UUID) -> dict[str, Progress]:
+    """Rows and batches that are in, by entity."""
+    with translated():
+        rows = connection.execute(query("checkpoint_progress"), {"seed_run_id": seed_run_id}).fetchall()
+    return {row["entity"]: Progress(**row) for row in rows}
+
+
+def missing(batches: Iterable[Batch], done: Iterable[Checkpoint]) -> list[Batch]:
+    """The batches that have no checkpoint; raises CheckpointDiverged where one covers other rows than planned."""
+    by_number = {checkpoint.number: checkpoint for checkpoint in done}
+    found = []
+    for batch in batches:
+        checkpoint = by_number.get(batch.number)
+        if checkpoint is None:
+            found.append(batch)
+        elif (checkpoint.first_row, checkpoint.rows) != (batch.first_row, batch.rows):
+            raise CheckpointDiverged(batch.entity, shard=batch.shard, number=batch.number)
+    return found
+
+
+def record(connection: Connection, lease: Lease, batch: Batch, *, attempt: int, digest: str, elapsed_ms: int) -> None:
+    """In the batch's transaction, beside its rows."""
+    values = {
+        "seed_run_id": lease.holder,
+        "entity": batch.entity,
+        "shard": batch.shard,
+        "number": batch.number,
+        "first_row": batch.first_row,
+        "rows": batch.rows,
+        "content_digest": digest,
+        "fence": lease.fence,
+        "attempt": attempt,
+        "elapsed_ms": elapsed_ms,
+    }
+    connection.execute(query("checkpoint_record"), values)

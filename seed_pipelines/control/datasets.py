@@ -1,0 +1,37 @@
+"""Datasets: what is published, by tenant, environment and mode."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from seed_pipelines.outside.postgres import Connection, translated
+from seed_pipelines.sql import query
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dataset:
+    """The published rows of one tenant, environment and mode; `generation` grows with every publication."""
+
+    generation: int
+    seed_run_id: UUID
+    manifest_hash: str
+    manifest_version: str
+    reference_datetime: datetime
+    dataset_hash: str
+    published_at: datetime
+    expires_at: datetime | None
+
+
+def published(connection: Connection, *, environment: str, tenant: str, mode: str) -> Dataset | None:
+    """The published dataset, or None."""
+    values = {"environment": environment, "tenant": tenant, "mode": mode}
+    with translated():
+        row = connection.execute(query("dataset_of"), values).fetchone()
+    return Dataset(**row) if row else None
+
+
+def all_published(connection: Connection) -> list[dict[str, Any]]:
+    """Every published dataset, a row each."""
+    with translated():
+        return connection.execute(query("datasets_all")).fetchall()

@@ -1,0 +1,29 @@
+"""The rate limit: one reservation for each batch, by GCRA, in a statement of its own.
+
+The reservation is not part of the batch's transaction: a row lock held for a whole batch would let one shard write at
+a time. A reservation is not given back when its batch fails, which errs on the safe side.
+"""
+
+from seed_pipelines.control.runs import SeedRun
+from seed_pipelines.manifest.model import RateLimit
+from seed_pipelines.outside.postgres import Connection, translated
+from seed_pipelines.sql import query
+
+# No reservation is ever further away than this; anything beyond is a clock that was set back.
+_HORIZON_SECONDS = 600.0
+
+
+def reserve(connection: Connection, run: SeedRun, rate: RateLimit) -> float:
+    """Reserve one write; returns the seconds to wait before it."""
+    interval = rate.window_seconds / rate.limit
+    values = {
+        "environment": run.environment,
+        "tenant": run.tenant,
+        "interval_seconds": interval,
+        "burst_seconds": (rate.burst or rate.limit) * interval,
+        "horizon_seconds": _HORIZON_SECONDS,
+    }
+    with translated():
+        connection.execute(query("rate_heal"), values)
+        row = connection.execute(query("rate_reserve"), values).fetchone()
+    return float(row["wait_seconds"]) if row else 0.0

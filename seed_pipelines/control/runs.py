@@ -1,0 +1,324 @@
+"""Seed runs and their shards: claimed once by an idempotency key, resumed after a stop, ended for good.
+
+The attempt number of a shard is its fence: once a newer attempt has begun, no older one can write.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from seed_pipelines.catalog import ENTITIES
+from seed_pipelines.errors import IdempotencyKeyReused, SeedRunNotFound, ShardSuperseded
+from seed_pipelines.manifest.model import Manifest
+from seed_pipelines.outside.postgres import Connection, translated
+from seed_pipelines.outside.telemetry import TelemetryState
+from seed_pipelines.plan import ID_SPAN, Plan
+from seed_pipelines.sql import query
+
+
+class RunState(StrEnum):
+    """Where a seed run stands; the database refuses any other order."""
+
+    RUNNING = "running"
+    # A shard failed; a retry goes on where it stopped.
+    FAILED = "failed"
+    # The window closed; the next opening goes on.
+    PAUSED = "paused"
+    PUBLISHED = "published"
+    CANCELLED = "cancelled"
+    # Ended by a rule (budget, divergence): only a new seed run helps.
+    ABORTED = "aborted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRequest:
+    """What a door asks for: a manifest, by one idempotency key.
+
+    `may_join`: whether an unfinished seed run of the same manifest that nobody works on may be gone on with.
+    """
+
+    seed_run_id: UUID
+    idempotency_key: str
+    manifest_path: str
+    generator_version: str
+    key_check: str
+    # Where the masking key came from; nothing of it is secret.
+    mask_key: dict[str, str | int | None]
+    flags: dict[str, bool | str]
+    traceparent: str
+    may_join: bool = False
+    preflight: tuple[dict[str, str | bool], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeedRun:
+    """One row of `seed_control.seed_run`."""
+
+    id: UUID
+    environment: str
+    tenant: str
+    tenant_id: UUID
+    mode: str
+    idempotency_key: str
+    state: RunState
+    manifest_path: str
+    limits: dict[str, Any]
+    manifest_hash: str
+    manifest_version: str
+    schema_version: str
+    salt_version: str
+    reference_datetime: datetime
+    generator_version: str
+    key_check: str
+    mask_key: dict[str, str | int | None]
+    preflight: list[dict[str, Any]]
+    publisher: str
+    shards: int
+    planned_rows: dict[str, int]
+    batch_rows: dict[str, int]
+    first_id: int
+    last_id: int
+    planned_cost_micro_brl: int
+    flags: dict[str, bool | str]
+    traceparent: str
+    telemetry: dict[str, Any]
+    cancel_requested_at: datetime | None
+    error_code: str | None
+    error_detail: str | None
+    dataset_hash: str | None
+    started_at: datetime
+    finished_at: datetime | None
+
+    @property
+    def is_finished(self) -> bool:
+        return self.finished_at is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShardState:
+    """One row of `seed_control.seed_shard`."""
+
+    shard: str
+    attempt: int
+    state: str
+    started_at: datetime
+    finished_at: datetime | None
+
+
+def claim(connection: Connection, plan: Plan, request: RunRequest) -> SeedRun:
+    """The seed run that answers to the request's key, in the caller's transaction: the one that is there, else an idle
+    one of the same manifest if the request may join it, else a new one.
+
+    Raises IdempotencyKeyReused where the key belongs to another manifest.
+    """
+    values = _claim_values(plan, request)
+    with translated():
+        # One claim at a time for a tenant: between looking and making, nobody else makes one.
+        connection.execute(query("lease_lock_key"), values)
+        row = connection.execute(query("run_by_key"), values).fetchone()
+        if row is None:
+            row = connection.execute(query("run_to_go_on_with"), values).fetchone() if request.may_join else None
+            if row is None:
+                connection.execute(query("run_make"), values)
+                row = {"id": request.seed_run_id}
+            connection.execute(query("key_claim"), values | row)
+    run = find(connection, row["id"])
+    if run.manifest_hash != plan.manifest.manifest_hash:
+        raise IdempotencyKeyReused(request.idempotency_key, manifest_hash=run.manifest_hash)
+    return run
+
+
+def find(connection: Connection, seed_run_id: UUID) -> SeedRun:
+    """One seed run; raises SeedRunNotFound."""
+    with translated():
+        row = connection.execute(query("run_by_id"), {"seed_run_id": seed_run_id}).fetchone()
+    if row is None:
+        raise SeedRunNotFound(str(seed_run_id))
+    # jsonb keeps no order; people read entities in dependency order.
+    planned = {entity: row["planned_rows"][entity] for entity in ENTITIES if entity in row["planned_rows"]}
+    return SeedRun(**(row | {"state": RunState(row["state"]), "planned_rows": planned}))
+
+
+def find_by_key(connection: Connection, *, environment: str, tenant: str, key: str) -> SeedRun | None:
+    """The seed run of an idempotency key, or None."""
+    values = {"environment": environment, "tenant": tenant, "idempotency_key": key}
+    with translated():
+        row = connection.execute(query("run_by_key"), values).fetchone()
+    return find(connection, row["id"]) if row else None
+
+
+def recent(
+    connection: Connection, *, environment: str | None = None, tenant: str | None = None, limit: int = 20
+) -> list[dict[str, Any]]:
+    """The newest seed runs, a row each."""
+    values = {"environment": environment, "tenant": tenant, "limit": limit}
+    with translated():
+        return connection.execute(query("runs_recent"), values).fetchall()
+
+
+def resume(connection: Connection, run: SeedRun, *, flags: dict[str, bool | str]) -> SeedRun:
+    """The same run, running, with the flags of whoever goes on with it."""
+    with translated():
+        connection.execute(query("run_resume"), {"seed_run_id": run.id, "flags": Jsonb(flags)})
+    return find(connection, run.id)
+
+
+def end(connection: Connection, seed_run_id: UUID, state: RunState, *, code: str, detail: str) -> None:
+    """Cancelled or aborted, for good: the build is dropped, the lease and the slot given back."""
+    values = {"seed_run_id": seed_run_id, "state": state, "error_code": code, "error_detail": detail}
+    with translated(), connection.transaction():
+        if connection.execute(query("run_end"), values).fetchone() is None:
+            return
+        connection.execute(query("build_discard"), {"seed_run_id": seed_run_id})
+        connection.execute(query("lease_release"), {"holder": seed_run_id})
+        connection.execute(query("slot_release"), {"holder": seed_run_id})
+
+
+def request_cancel(connection: Connection, seed_run_id: UUID) -> bool:
+    """Ask for a stop at the next batch boundary; False where the run has ended."""
+    with translated():
+        row = connection.execute(query("run_request_cancel"), {"seed_run_id": seed_run_id}).fetchone()
+    return row is not None
+
+
+def abort_left_behind(connection: Connection, run: SeedRun, *, code: str, detail: str) -> None:
+    """End the stopped seed runs of the same tenant: once this one holds the lease, nobody goes on with them."""
+    values = {"environment": run.environment, "tenant": run.tenant, "seed_run_id": run.id}
+    with translated():
+        rows = connection.execute(query("runs_left_behind"), values).fetchall()
+    for row in rows:
+        end(connection, row["id"], RunState.ABORTED, code=code, detail=detail)
+
+
+def add_telemetry(connection: Connection, seed_run_id: UUID, state: TelemetryState) -> None:
+    """Add what one worker's telemetry came to."""
+    values = {
+        "seed_run_id": seed_run_id,
+        "exporter": state.exporter,
+        "ok": state.ok,
+        "ended": state.ended,
+        "exported": state.exported,
+        "failed": state.failed,
+        "error_code": state.error_code,
+    }
+    with translated():
+        connection.execute(query("run_add_telemetry"), values)
+
+
+def hash_before(connection: Connection, run: SeedRun) -> str | None:
+    """The dataset hash that the same manifest and generator gave before, or None."""
+    values = {
+        "manifest_hash": run.manifest_hash,
+        "generator_version": run.generator_version,
+        "seed_run_id": run.id,
+    }
+    with translated():
+        row = connection.execute(query("run_hash_before"), values).fetchone()
+    return row["dataset_hash"] if row else None
+
+
+def begin_shard(connection: Connection, run: SeedRun, shard: str, *, worker: str) -> int:
+    """The attempt number of this worker at this shard; the same for every call of one worker."""
+    values = {"seed_run_id": run.id, "shard": shard, "worker": worker}
+    with translated():
+        row = connection.execute(query("shard_begin"), values).fetchone()
+    if row is None:
+        raise SeedRunNotFound(str(run.id))
+    attempt: int = row["attempt"]
+    return attempt
+
+
+def finish_shard(connection: Connection, run: SeedRun, shard: str, *, attempt: int) -> None:
+    """Every row of the shard is in."""
+    values = {"seed_run_id": run.id, "shard": shard, "attempt": attempt}
+    with translated():
+        row = connection.execute(query("shard_done"), values).fetchone()
+    if row is None:
+        raise ShardSuperseded(shard, attempt=attempt)
+
+
+def leave_shard(
+    connection: Connection, seed_run_id: UUID, *, worker: str, state: RunState, code: str, detail: str
+) -> None:
+    """A worker goes away without having finished. If no other is at work, the run is failed or paused and gives back
+    its lease and its slot; else the others go on."""
+    values = {"seed_run_id": seed_run_id, "worker": worker, "state": state, "error_code": code, "error_detail": detail}
+    with translated(), connection.transaction():
+        connection.execute(query("shard_leave"), values)
+        if connection.execute(query("run_stop_if_idle"), values).fetchone():
+            connection.execute(query("lease_release"), {"holder": seed_run_id})
+            connection.execute(query("slot_release"), {"holder": seed_run_id})
+
+
+def shards_of(connection: Connection, seed_run_id: UUID) -> list[ShardState]:
+    """The shards that have begun, in order."""
+    with translated():
+        rows = connection.execute(query("shard_states"), {"seed_run_id": seed_run_id}).fetchall()
+    return [ShardState(**row) for row in rows]
+
+
+def database_now(connection: Connection) -> datetime:
+    """The only clock that decides."""
+    with translated():
+        row = connection.execute(query("database_now")).fetchone()
+    if row is None:
+        raise SeedRunNotFound("clock")
+    now: datetime = row["now"]
+    return now
+
+
+def _whose(plan: Plan) -> dict[str, str]:
+    metadata = plan.manifest.metadata
+    return {"environment": metadata.environment, "tenant": metadata.tenant}
+
+
+def _claim_values(plan: Plan, request: RunRequest) -> dict[str, Any]:
+    metadata = plan.manifest.metadata
+    return _whose(plan) | {
+        "id": request.seed_run_id,
+        "tenant_id": UUID(bytes=plan.tenant_id),
+        "mode": plan.manifest.mode,
+        "idempotency_key": request.idempotency_key,
+        "manifest_path": request.manifest_path,
+        "limits": Jsonb(_limits(plan.manifest)),
+        "manifest_hash": plan.manifest.manifest_hash,
+        "manifest_version": metadata.version,
+        "schema_version": metadata.schema_version,
+        "salt_version": metadata.salt_version,
+        "reference_datetime": metadata.reference_datetime,
+        "generator_version": request.generator_version,
+        "key_check": request.key_check,
+        "mask_key": Jsonb(request.mask_key),
+        "preflight": Jsonb(list(request.preflight)),
+        "publisher": plan.publisher,
+        "shards": len(plan.shards),
+        "planned_rows": Jsonb(dict(plan.rows)),
+        "batch_rows": Jsonb(dict(plan.batch_rows)),
+        "first_id": plan.first_id,
+        "last_id": plan.first_id + ID_SPAN - 2,
+        "planned_cost_micro_brl": plan.cost_micro_brl,
+        "flags": Jsonb(request.flags),
+        "traceparent": request.traceparent,
+    }
+
+
+def _limits(manifest: Manifest) -> dict[str, Any]:
+    """What the manifest allows and aims at, as a report says it; decimals as text."""
+    rate, slo = manifest.rate_limit, manifest.slo
+    return {
+        "caps": {entity: volume.cap for entity, volume in manifest.volumetry.items()},
+        "rate_limit": {"limit": rate.limit, "window_seconds": rate.window_seconds, "burst": rate.burst},
+        "budget": {
+            "cap_micro_brl": manifest.budget.cost_cap_micro_brl,
+            "error_budget_pct": str(manifest.budget.error_budget_pct),
+        },
+        "slo": {
+            "p95_target_ms": slo.p95_target_ms,
+            "p99_target_ms": slo.p99_target_ms,
+            "throughput_target_rps": str(slo.throughput_target_rps),
+        },
+    }

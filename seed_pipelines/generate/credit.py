@@ -1,0 +1,103 @@
+"""Loans and their installments: terms from the loan book, money from the lending engine.
+
+An installment due before the reference date is paid unless its loan's state says otherwise; one due on or after it
+is open. Cancelled and renegotiated loans have no debt left: what was not paid is cancelled.
+"""
+
+import numpy as np
+import pyarrow as pa
+
+from seed_pipelines.generate.arrow import batch_of, dates, numbers, words
+from seed_pipelines.generate.calendar import months_later
+from seed_pipelines.generate.loan_book import CANCELLED, HAPPY, LOAN_STATES, RENEGOTIATED, LoanBook, loan_book
+from seed_pipelines.generate.planned import draws_of, keys_of, reference_day
+from seed_pipelines.lending.cet import cet_annual_bp
+from seed_pipelines.lending.charges import iof_cents
+from seed_pipelines.lending.conventions import Borrower
+from seed_pipelines.lending.engine import schedules
+from seed_pipelines.lending.loan_terms import Schedules
+from seed_pipelines.lending.products import PRODUCT_DECK
+from seed_pipelines.lending.rounding import Booleans, Dates, Int64s
+from seed_pipelines.plan import Plan, RowRange
+
+LOAN_STATUSES = (*LOAN_STATES, "active", "settled")
+INSTALLMENT_STATUSES = ("paid", "open", "overdue", "cancelled")
+PAID, OPEN, OVERDUE, ENDED = range(len(INSTALLMENT_STATUSES))
+
+# Days from the due date to the payment, and how many of a hundred payments come then.
+_PAYMENT_DAYS = np.array([-5, -3, -2, -1, 0, 1, 2, 3, 5], dtype=np.int64)
+_PAYMENT_SHARES = (4, 8, 14, 24, 80, 90, 95, 98, 100)
+
+
+def loans(plan: Plan, rows: RowRange) -> pa.RecordBatch:
+    book = loan_book(plan, rows)
+    terms, made = book.terms, schedules(book.terms)
+    iof = iof_cents(terms, made, np.full(rows.rows, Borrower.PF, dtype=np.int64))
+    net = terms.principal_cents - iof
+    return batch_of(
+        "loans",
+        {
+            **keys_of(plan, rows),
+            "customer_id": numbers(book.customer + plan.first_id),
+            "product": words(book.product, tuple(product.name for product in PRODUCT_DECK)),
+            "amortization_system": words(book.product, tuple(product.amortization_system for product in PRODUCT_DECK)),
+            "status": words(_loan_status(book, reference_day(plan)), LOAN_STATUSES),
+            "principal_cents": numbers(terms.principal_cents),
+            "net_amount_cents": numbers(net),
+            "iof_cents": numbers(iof),
+            "monthly_rate_ppm": numbers(terms.monthly_rate_ppm),
+            "cet_annual_bp": numbers(cet_annual_bp(terms, made, net)),
+            "installment_count": numbers(terms.count),
+            "proposed_on": dates(book.proposed_on),
+            "approved_on": dates(book.approved_on),
+            "released_on": dates(terms.released_on),
+            "first_due_on": dates(terms.first_due_on),
+        },
+    )
+
+
+def installments(plan: Plan, rows: RowRange) -> pa.RecordBatch:
+    loan, ordinal = plan.fanouts["installments"].parents_of(rows.first, rows.rows)
+    touched = RowRange(first=int(loan[0]), rows=int(loan[-1] - loan[0]) + 1)
+    book = loan_book(plan, touched)
+    made = schedules(book.terms)
+    wanted = slice(int(ordinal[0]), int(ordinal[0]) + rows.rows)
+    due_on = made.due_on[wanted]
+    status = _installment_status(book, loan - touched.first, number=ordinal + 1, is_due=due_on < reference_day(plan))
+    return batch_of(
+        "installments",
+        {
+            **keys_of(plan, rows),
+            "loan_id": numbers(loan + plan.first_id),
+            "due_on": dates(due_on),
+            **_amounts(made, wanted),
+            "status": words(status, INSTALLMENT_STATUSES),
+            "paid_on": dates(_paid_on(plan, rows, due_on), missing=status != PAID),
+        },
+    )
+
+
+def _loan_status(book: LoanBook, today: np.datetime64) -> Int64s:
+    last_due_on = months_later(book.terms.released_on, book.terms.count)
+    is_settled = (book.state == HAPPY) & (last_due_on < today)
+    status: Int64s = book.state + is_settled
+    return status
+
+
+def _amounts(made: Schedules, wanted: slice) -> dict[str, pa.Array]:
+    columns = ("number", "payment_cents", "interest_cents", "amortization_cents", "balance_cents")
+    return {column: pa.array(getattr(made, column)[wanted]) for column in columns}
+
+
+def _installment_status(book: LoanBook, loan: Int64s, *, number: Int64s, is_due: Booleans) -> Int64s:
+    has_ended = (book.state == CANCELLED) | (book.state == RENEGOTIATED)
+    is_unpaid = number >= book.unpaid_from[loan]
+    status = np.where(is_due, np.where(is_unpaid, OVERDUE, PAID), OPEN)
+    return np.where(is_unpaid & has_ended[loan], ENDED, status)
+
+
+def _paid_on(plan: Plan, rows: RowRange, due_on: Dates) -> Dates:
+    """Mostly on the due date, some days before or after it; never after the reference date."""
+    offset = _PAYMENT_DAYS[draws_of(plan, "installments", rows).weighted("paid_on", _PAYMENT_SHARES)]
+    paid_on: Dates = np.minimum(due_on + offset, reference_day(plan))
+    return paid_on

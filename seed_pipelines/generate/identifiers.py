@@ -1,0 +1,126 @@
+"""CPF, CNPJ, phone and CEP, whole columns at a time, as fixed-width ASCII matrices.
+
+A CPF's first eight digits are a permutation of the customer's place in its tenant, so no two customers of any mode
+share one, and none is of one repeated digit. Customers beyond a mode's places are refused.
+"""
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from seed_pipelines.errors import TooManyCustomers
+from seed_pipelines.generate.permutation import Permutation
+from seed_pipelines.lending.rounding import Int64s
+
+# (rows, width) of ASCII codes.
+AsciiRows = npt.NDArray[np.uint8]
+
+_ZERO = np.uint8(ord("0"))
+_REPEATED = 10
+_CPF_BASES = 10**8 - _REPEATED
+MODE_SLOTS = 4
+
+# Every mode owns a quarter of the bases, of which the ten repeated ones are left out.
+CUSTOMERS_PER_MODE = _CPF_BASES // MODE_SLOTS
+
+_BETWEEN_REPEATED = 11_111_110
+_CPF_WEIGHTS = np.arange(10, 1, -1)
+_CNPJ_WEIGHTS = np.array([5, 4, 3, 2, 9, 8, 7, 6, 5, 4, 3, 2])
+
+
+def refuse_too_many(customers: int) -> None:
+    """Raises TooManyCustomers where a plan has more customers than a mode has places."""
+    if customers > CUSTOMERS_PER_MODE:
+        raise TooManyCustomers(customers, most=CUSTOMERS_PER_MODE)
+
+
+def places(slot: int, *, first_row: int, rows: int) -> Int64s:
+    """The place of each customer among all that its tenant can ever have; `slot` is the mode's."""
+    refuse_too_many(first_row + rows)
+    start = slot * CUSTOMERS_PER_MODE + first_row
+    return np.arange(start, start + rows, dtype=np.int64)
+
+
+def cpf_rows(places: Int64s, *, fiscal_region: Int64s, key: int) -> AsciiRows:
+    """A valid CPF for each place, its ninth digit the region; another place has other first eight digits."""
+    permuted = Permutation(size=_CPF_BASES, key=key).of(places)
+    # Steps over 00000000, 11111111, … 99999999: only they could end as one repeated digit.
+    base = permuted + permuted // _BETWEEN_REPEATED + 1
+    bases = np.empty((len(places), 9), dtype=np.uint8)
+    bases[:, :8] = digit_rows(base, width=8)
+    bases[:, 8] = fiscal_region + _ZERO
+    return np.hstack((bases, cpf_check_digits(bases)))
+
+
+def cpf_check_digits(bases: AsciiRows) -> AsciiRows:
+    """The two check digits of nine-digit bases."""
+    digits = (bases - _ZERO).astype(np.int64)
+    first = _modulo_eleven(digits @ _CPF_WEIGHTS)
+    second = _modulo_eleven(digits @ (_CPF_WEIGHTS + 1) + 2 * first)
+    return _as_digits(first, second)
+
+
+def cnpj_check_digits(bases: AsciiRows) -> AsciiRows:
+    """The two check digits of twelve-character bases, numeric or alphanumeric: a character counts as its code - 48."""
+    values = (bases - _ZERO).astype(np.int64)
+    first = _modulo_eleven(values @ _CNPJ_WEIGHTS)
+    second_weights = np.concatenate(([6], _CNPJ_WEIGHTS[:-1]))
+    second = _modulo_eleven(values @ second_weights + 2 * first)
+    return _as_digits(first, second)
+
+
+def phone_rows(ddds: AsciiRows, numbers: Int64s) -> AsciiRows:
+    """Mobile numbers in E.164: +55, the DDD, 9, and eight digits."""
+    phones = np.empty((len(numbers), 14), dtype=np.uint8)
+    phones[:, :3] = np.frombuffer(b"+55", dtype=np.uint8)
+    phones[:, 3:5] = ddds
+    phones[:, 5] = ord("9")
+    phones[:, 6:] = digit_rows(numbers, width=8)
+    return phones
+
+
+def cep_rows(prefixes: AsciiRows, numbers: Int64s) -> AsciiRows:
+    """Postal codes: a city's five digits and three of the street."""
+    return np.hstack((prefixes, digit_rows(numbers, width=3)))
+
+
+def digit_rows(numbers: Int64s, *, width: int) -> AsciiRows:
+    """Decimal digits with leading zeros."""
+    return _in_base(numbers, base=10, width=width, alphabet=b"0123456789")
+
+
+def base36_rows(numbers: Int64s, *, width: int) -> AsciiRows:
+    """Digits and lower-case letters with leading zeros."""
+    return _in_base(numbers, base=36, width=width, alphabet=b"0123456789abcdefghijklmnopqrstuvwxyz")
+
+
+def ascii_table(words: tuple[str, ...]) -> AsciiRows:
+    """Words of one length as rows."""
+    return np.frombuffer("".join(words).encode("ascii"), dtype=np.uint8).reshape(len(words), -1)
+
+
+def texts(rows: AsciiRows) -> pa.StringArray:
+    """A text column out of fixed-width rows."""
+    count, width = rows.shape
+    offsets = np.arange(0, (count + 1) * width, width, dtype=np.int32)
+    content = np.ascontiguousarray(rows)
+    return pa.StringArray.from_buffers(count, pa.py_buffer(offsets), pa.py_buffer(content))
+
+
+def _in_base(numbers: Int64s, *, base: int, width: int, alphabet: bytes) -> AsciiRows:
+    rows = np.empty((len(numbers), width), dtype=np.uint8)
+    letters, left = np.frombuffer(alphabet, dtype=np.uint8), numbers
+    for column in range(width - 1, -1, -1):
+        higher = left // base
+        rows[:, column] = letters[left - higher * base]
+        left = higher
+    return rows
+
+
+def _modulo_eleven(sums: Int64s) -> Int64s:
+    remainders = sums % 11
+    return np.where(remainders < 2, 0, 11 - remainders)
+
+
+def _as_digits(first: Int64s, second: Int64s) -> AsciiRows:
+    return np.stack((first, second), axis=1).astype(np.uint8) + _ZERO

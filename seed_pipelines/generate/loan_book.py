@@ -1,0 +1,170 @@
+"""The terms and the fate of loans, each a function of its row alone.
+
+A batch of installments works out the loans that it touches anew, so it needs no batch of loans before it. A loan's
+fate is its state in the plan's exact quotas: the happy ones are paid up to the reference date, the others stopped
+paying so long ago as their state says. Every loan is younger than its customer's registration.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from seed_pipelines import catalog
+from seed_pipelines.generate.calendar import months_later
+from seed_pipelines.generate.people import income_cents, tenure_days
+from seed_pipelines.generate.planned import draws_of, reference_day, states_of
+from seed_pipelines.generate.quantiles import Quantiles
+from seed_pipelines.generate.streams import Draws
+from seed_pipelines.lending.conventions import System
+from seed_pipelines.lending.loan_terms import LoanTerms
+from seed_pipelines.lending.price import price_payments
+from seed_pipelines.lending.products import PRODUCT_DECK, TERM_DECK
+from seed_pipelines.lending.rounding import MILLION, Dates, Int64s
+from seed_pipelines.plan import Plan, RowRange
+
+LOAN_STATES = catalog.STATES["loans"]
+DELINQUENT, CANCELLED, RENEGOTIATED, WRITTEN_OFF = map(
+    LOAN_STATES.index, ("delinquent", "cancelled", "renegotiated", "written_off")
+)
+HAPPY = len(LOAN_STATES)
+
+# More than any loan has.
+NEVER = 1_000
+
+_MOST_DAYS_TO_APPROVE = 5
+_MOST_DAYS_TO_RELEASE = 3
+
+# The longest month: a customer is at least this much older than the first unpaid due date.
+_MONTH = 31
+
+# Installments take at most this share of the income, in hundredths, where the product's least amount allows it.
+_INCOME_SHARE = 30
+
+_RATE_STEP_PPM = 100
+_AMOUNT_STEP_CENTS = 1_000
+_PROBE_CENTS = 10**8
+
+# Days since the first unpaid due date. Month ends may move that date back by three days more.
+_DAYS_LATE = {
+    DELINQUENT: Quantiles(shares=(0, 30, 50, 66, 78, 91, 100), values=(1, 15, 31, 61, 91, 181, 358)),
+    RENEGOTIATED: Quantiles(shares=(0, 60, 100), values=(31, 91, 301)),
+}
+_LEAST_WRITTEN_OFF, _MOST_WRITTEN_OFF = 361, 720
+_MOST_CANCELLED_AGE = 720
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoanBook:
+    """One element a loan; `product` is a position in PRODUCT_DECK, `state` one in LOAN_STATES, or HAPPY.
+
+    Installments from number `unpaid_from` on were never paid, whatever their date.
+    """
+
+    customer: Int64s
+    product: Int64s
+    state: Int64s
+    unpaid_from: Int64s
+    proposed_on: Dates
+    approved_on: Dates
+    terms: LoanTerms
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Dating:
+    """When a loan was released, and from which installment on it was not paid."""
+
+    released_on: Dates
+    unpaid_from: Int64s
+
+
+def loan_book(plan: Plan, rows: RowRange) -> LoanBook:
+    draws = draws_of(plan, "loans", rows)
+    customer, _ = plan.fanouts["loans"].parents_of(rows.first, rows.rows)
+    borrowers = RowRange(first=int(customer[0]), rows=int(customer[-1] - customer[0]) + 1)
+    known = customer - borrowers.first
+    product, count = _product_and_count(plan, draws, rows)
+    state = states_of(plan, "loans", rows)
+    to_approve = draws.integers("approved_on", low=0, high=_MOST_DAYS_TO_APPROVE)
+    to_release = draws.integers("released_on", low=0, high=_MOST_DAYS_TO_RELEASE)
+    oldest = tenure_days(plan, borrowers)[known] - _MOST_DAYS_TO_APPROVE - _MOST_DAYS_TO_RELEASE - 1
+    dating = _dated(draws, state, count=count, oldest=oldest, today=reference_day(plan))
+    approved_on = dating.released_on - to_release
+    income = income_cents(plan, borrowers)[known]
+    return LoanBook(
+        customer=customer,
+        product=product,
+        state=state,
+        unpaid_from=dating.unpaid_from,
+        approved_on=approved_on,
+        proposed_on=approved_on - to_approve,
+        terms=_terms(draws, dating.released_on, product=product, count=count, income=income),
+    )
+
+
+def _product_and_count(plan: Plan, draws: Draws, rows: RowRange) -> tuple[Int64s, Int64s]:
+    """The card of each loan and its term; a plan without installments takes the deck's own terms."""
+    fanout = plan.fanouts.get("installments")
+    if fanout is not None:
+        return fanout.cards_of(rows.first, rows.rows), fanout.counts_of(rows.first, rows.rows)
+    product = draws.scaled("product", len(PRODUCT_DECK))
+    return product, np.array(TERM_DECK, dtype=np.int64)[product]
+
+
+def _dated(draws: Draws, state: Int64s, *, count: Int64s, oldest: Int64s, today: np.datetime64) -> _Dating:
+    """A quarter of the happy loans are old enough to be settled; no loan is more than `oldest` days old."""
+    age = draws.scaled("age", np.minimum(oldest, count * 40) + 1)
+    age = np.where(state == CANCELLED, np.minimum(age, _MOST_CANCELLED_AGE), age)
+    unpaid_from = np.where(state == CANCELLED, 1, NEVER)
+    released_on = today - age
+    late = np.flatnonzero((state != HAPPY) & (state != CANCELLED))
+    if len(late):
+        days_late = _days_late(draws, state, oldest)[late]
+        longest = np.minimum(count[late], (oldest[late] - days_late) // _MONTH)
+        number = 1 + draws.scaled("unpaid_from", NEVER * NEVER)[late] % longest
+        released_on[late] = months_later(today - days_late, -number)
+        unpaid_from[late] = number
+    return _Dating(released_on=released_on, unpaid_from=unpaid_from)
+
+
+def _days_late(draws: Draws, state: Int64s, oldest: Int64s) -> Int64s:
+    bits = draws.bits("days_late")
+    most = np.minimum(_MOST_WRITTEN_OFF, oldest - _MONTH)
+    days = _LEAST_WRITTEN_OFF + draws.scaled("days_written_off", most - _LEAST_WRITTEN_OFF + 1)
+    for late, quantiles in _DAYS_LATE.items():
+        days = np.where(state == late, quantiles.of(bits), days)
+    return days
+
+
+def _terms(draws: Draws, released_on: Dates, *, product: Int64s, count: Int64s, income: Int64s) -> LoanTerms:
+    low, high = (_by_product(end, "monthly_rate_ppm")[product] for end in (0, 1))
+    rate = low + draws.scaled("monthly_rate_ppm", (high - low) // _RATE_STEP_PPM + 1) * _RATE_STEP_PPM
+    system = _SYSTEMS[product]
+    budget = income * _INCOME_SHARE // 100
+    least, most = (_by_product(end, "principal_cents")[product] for end in (0, 1))
+    upper = np.clip(_affordable(budget, rate, count=count, system=system), least, most)
+    # The square of an even draw: small loans are more common than large ones.
+    share = draws.scaled("principal_cents", 2**16)
+    principal = least + ((share * share >> 16) * (upper - least) >> 16)
+    return LoanTerms(
+        principal_cents=principal // _AMOUNT_STEP_CENTS * _AMOUNT_STEP_CENTS,
+        monthly_rate_ppm=rate,
+        count=count,
+        system=system,
+        released_on=released_on,
+        first_due_on=months_later(released_on, 1),
+    )
+
+
+def _affordable(budget: Int64s, rate: Int64s, *, count: Int64s, system: Int64s) -> Int64s:
+    """The principal whose first installment is the budget."""
+    probe = price_payments(np.full(len(budget), _PROBE_CENTS), monthly_rate_ppm=rate, count=count)
+    by_price = budget * _PROBE_CENTS // probe
+    by_sac = budget * count * MILLION // (MILLION + rate * count)
+    return np.where(system == System.PRICE, by_price, by_sac)
+
+
+def _by_product(end: int, field: str) -> Int64s:
+    return np.array([getattr(product, field)[end] for product in PRODUCT_DECK], dtype=np.int64)
+
+
+_SYSTEMS = np.array([System[product.amortization_system.upper()] for product in PRODUCT_DECK], dtype=np.int64)

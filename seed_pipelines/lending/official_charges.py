@@ -1,0 +1,127 @@
+"""The official IOF and CET: what a loan costs besides its interest, one loan at a time, in Decimal.
+
+IOF is summed unrounded over the instalments and rounded once. CET follows article 4 of Resolução CMN 4.881 (real
+dates, 365 days); the periodic solver beside it only reproduces the example that Banco Central publishes.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import date
+from decimal import ROUND_HALF_EVEN, Decimal, localcontext
+
+from seed_pipelines.lending.conventions import Borrower
+from seed_pipelines.lending.iof_rates import DAYS_CAP, IOF_RATES, IofRate, iof_rate
+from seed_pipelines.lending.official import CENT, DIGITS, WORKING_DIGITS, Installment, Terms, official_schedule
+
+E8 = 100_000_000
+
+# Two neighbouring cents may answer each other for ever; both solvers stop here and take the larger principal.
+GROSS_UP_STEPS = 32
+
+_NEWTON_STEPS = 5_000
+
+
+def raw_iof(installments: Sequence[Installment], *, released_on: date, rate: IofRate) -> Decimal:
+    """IOF before its only rounding: a daily part on each amortization, and the additional part."""
+    with localcontext(prec=DIGITS):
+        daily = sum(
+            (row.amortization * min((row.due_on - released_on).days, DAYS_CAP) for row in installments),
+            start=Decimal(0),
+        )
+        principal = sum((row.amortization for row in installments), start=Decimal(0))
+        return (daily * rate.daily_e8 + principal * rate.additional_e8) / E8
+
+
+def official_iof(installments: Sequence[Installment], *, released_on: date, rate: IofRate) -> Decimal:
+    """IOF to the cent."""
+    raw = raw_iof(installments, released_on=released_on, rate=rate)
+    return raw.quantize(CENT, rounding=ROUND_HALF_EVEN)
+
+
+def official_gross_up(
+    asked: Terms, borrower: Borrower, *, table: tuple[IofRate, ...] = IOF_RATES
+) -> tuple[Decimal, Decimal]:
+    """The principal that covers `asked.principal` after its own IOF is paid out of it, and that IOF.
+
+    Where the rounding of cents leaves no exact answer, the larger principal: the client never gets a cent less.
+    """
+    principal = asked.principal
+    for _ in range(GROSS_UP_STEPS):
+        needed = asked.principal + _iof_of(replace(asked, principal=principal), borrower, table)
+        if needed == principal:
+            break
+        principal, previous = needed, principal
+    else:
+        principal = max(principal, previous)
+    return principal, _iof_of(replace(asked, principal=principal), borrower, table)
+
+
+def _iof_of(terms: Terms, borrower: Borrower, table: tuple[IofRate, ...]) -> Decimal:
+    rate = iof_rate(borrower, released_on=terms.released_on, principal_cents=int(terms.principal * 100), table=table)
+    return official_iof(official_schedule(terms), released_on=terms.released_on, rate=rate)
+
+
+def official_cet(net: Decimal, *, released_on: date, payments: Sequence[tuple[date, Decimal]]) -> Decimal:
+    """CET a year as a fraction, unrounded: the rate at which the dated payments are worth the net amount."""
+    with localcontext(prec=WORKING_DIGITS):
+        gaps = _gaps(released_on, payments)
+        daily = _root(lambda factor: _dated_value(factor, gaps, payments), net)
+        return _trimmed(daily**-365 - 1)
+
+
+def official_periodic_cet(net: Decimal, *, payments: Sequence[Decimal]) -> Decimal:
+    """The rate a month, as a fraction, if every month were as long as any other."""
+    with localcontext(prec=WORKING_DIGITS):
+        dated = [(date.min, amount) for amount in payments]
+        return _trimmed(1 / _root(lambda factor: _dated_value(factor, [1] * len(payments), dated), net) - 1)
+
+
+def percent_a_year(fraction: Decimal) -> Decimal:
+    """A fraction as a percentage with two decimals, half to even as the norm asks."""
+    with localcontext(prec=DIGITS):
+        return (fraction * 100).quantize(CENT, rounding=ROUND_HALF_EVEN)
+
+
+def annual_of_monthly(fraction: Decimal) -> Decimal:
+    """Twelve months of a monthly rate."""
+    with localcontext(prec=DIGITS):
+        return (1 + fraction) ** 12 - 1
+
+
+def _trimmed(fraction: Decimal) -> Decimal:
+    with localcontext(prec=DIGITS):
+        return +fraction
+
+
+def _gaps(released_on: date, payments: Sequence[tuple[date, Decimal]]) -> list[int]:
+    starts = (released_on, *(due_on for due_on, _ in payments[:-1]))
+    return [(due_on - start).days for start, (due_on, _) in zip(starts, payments, strict=True)]
+
+
+def _dated_value(
+    factor: Decimal, gaps: Sequence[int], payments: Sequence[tuple[date, Decimal]]
+) -> tuple[Decimal, Decimal]:
+    """The present value at a daily discount factor, and the factor times its derivative."""
+    value = slope = Decimal(0)
+    for gap, (_, amount) in zip(reversed(gaps), reversed(payments), strict=True):
+        power = factor**gap
+        value += amount
+        slope = (slope + gap * value) * power
+        value *= power
+    return value, slope
+
+
+def _root(value_of: Callable[[Decimal], tuple[Decimal, Decimal]], net: Decimal) -> Decimal:
+    """The factor at which the value is `net`.
+
+    The value is a polynomial with positive coefficients, so it grows and is convex: from any start Newton's second
+    step lies at or above the root, and from there it only comes down.
+    """
+    factor = Decimal(1)
+    for _ in range(_NEWTON_STEPS):
+        value, slope = value_of(factor)
+        step = factor * (value - net) / slope
+        factor -= step
+        if abs(step) <= factor.scaleb(3 - WORKING_DIGITS):
+            break
+    return factor

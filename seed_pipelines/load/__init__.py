@@ -1,0 +1,1 @@
+"""Loading: preflight, copy, build, seal, publish."""

@@ -1,0 +1,38 @@
+"""Binary COPY of one record batch into one build table.
+
+Arrow goes to PostgreSQL's binary format without a Python object for each value. The engine itself refuses a row of
+another tenant, by the build table's CHECK.
+"""
+
+import pgpq
+import pyarrow as pa
+from psycopg import sql
+
+from seed_pipelines.errors import RowsLost
+from seed_pipelines.outside.postgres import Connection
+
+BUILD_SCHEMA = "seed_build"
+_CHUNK_BYTES = 1 << 20
+
+
+def encoded(rows: pa.RecordBatch) -> memoryview:
+    """The batch as one binary COPY stream."""
+    encoder = pgpq.ArrowToPostgresBinaryEncoder(rows.schema)
+    stream = bytearray(encoder.write_header())
+    stream += encoder.write_batch(rows)
+    stream += encoder.finish()
+    return memoryview(stream)
+
+
+def copy_rows(connection: Connection, table: str, rows: pa.RecordBatch) -> None:
+    """COPY into `seed_build.<table>`, in the caller's transaction; raises RowsLost."""
+    statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary)").format(
+        sql.Identifier(BUILD_SCHEMA, table), sql.SQL(", ").join(map(sql.Identifier, rows.schema.names))
+    )
+    stream = encoded(rows)
+    with connection.cursor() as cursor:
+        with cursor.copy(statement) as copy:
+            for start in range(0, len(stream), _CHUNK_BYTES):
+                copy.write(stream[start : start + _CHUNK_BYTES])
+        if cursor.rowcount != rows.num_rows:
+            raise RowsLost(table, sent=rows.num_rows, stored=cursor.rowcount)

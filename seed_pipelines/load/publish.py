@@ -1,0 +1,84 @@
+"""Build, seal, publish: a dataset is made out of every reader's sight and becomes visible in one transaction.
+
+`attach` makes the sealed build tables the tenant's partitions. `insert` moves the rows into the tables as the loader,
+under row-level security. Both give way to readers: they wait for locks less than the server's deadlock timeout, and
+the caller tries again.
+"""
+
+from psycopg import sql
+
+from seed_pipelines import catalog
+from seed_pipelines.control.lease import Lease
+from seed_pipelines.control.runs import SeedRun
+from seed_pipelines.load.copy import BUILD_SCHEMA
+from seed_pipelines.outside.postgres import Connection, transaction
+from seed_pipelines.plan import Publisher
+from seed_pipelines.sql import query
+
+_LOCK_TIMEOUT_MS = 500
+_TARGET_SCHEMA = "app"
+
+
+def open_build(connection: Connection, lease: Lease, entity: str) -> str:
+    """The name of the entity's build table, made by whichever shard comes first."""
+    values = {"seed_run_id": lease.holder, "fence": lease.fence, "entity": entity}
+    with transaction(connection):
+        row = connection.execute(query("build_open"), values).fetchone() or {}
+    name: str = row["open_build"]
+    return name
+
+
+def seal(connection: Connection, lease: Lease, entity: str) -> bool:
+    """Keys, uniques and row-level security on the build table; False while rows are missing."""
+    values = {"seed_run_id": lease.holder, "fence": lease.fence, "entity": entity}
+    with transaction(connection):
+        connection.execute(query("long_statement"))
+        row = connection.execute(query("build_seal"), values).fetchone() or {}
+    return bool(row["seal"])
+
+
+def publish(connection: Connection, run: SeedRun, lease: Lease, *, dataset_hash: str, ttl_days: int) -> int:
+    """Make the whole dataset visible, in one transaction; returns the dataset's generation.
+
+    Raises PublishRefused where rows that stay refer to rows that would go away, DatabaseUnavailable (try again) where
+    a reader holds a lock for long, LeaseLost or WrongState where this seed run may not publish.
+    """
+    values = {
+        "seed_run_id": lease.holder,
+        "fence": lease.fence,
+        "dataset_hash": dataset_hash,
+        "ttl_days": ttl_days,
+    }
+    with transaction(connection):
+        connection.execute(query("long_statement"))
+        connection.execute(query("publish_lock_timeout"), {"milliseconds": _LOCK_TIMEOUT_MS})
+        if run.publisher == Publisher.ATTACH:
+            row = connection.execute(query("publish_attach"), values).fetchone() or {}
+        else:
+            _insert_rows(connection, run)
+            row = connection.execute(query("publish_inserted"), values).fetchone() or {}
+    return int(next(iter(row.values())))
+
+
+def _insert_rows(connection: Connection, run: SeedRun) -> None:
+    """Swap the mode's rows for the build's, under row-level security, children out first and parents in first."""
+    connection.execute(query("tenant_set"), {"tenant_id": str(run.tenant_id)})
+    connection.execute(query("constraints_defer"))
+    entities = [name for name in catalog.ENTITIES if name in run.planned_rows]
+    for entity in reversed(entities):
+        connection.execute(_delete_statement(entity), {"first_id": run.first_id, "last_id": run.last_id})
+    for entity in entities:
+        connection.execute(_insert_statement(entity, f"{entity}_{run.id.hex}"))
+
+
+def _delete_statement(entity: str) -> sql.Composed:
+    return sql.SQL("DELETE FROM {} WHERE id BETWEEN %(first_id)s AND %(last_id)s").format(
+        sql.Identifier(_TARGET_SCHEMA, entity)
+    )
+
+
+def _insert_statement(entity: str, build: str) -> sql.Composed:
+    columns = sql.SQL(", ").join(sql.Identifier(column.name) for column in catalog.ENTITIES[entity].stored_columns)
+    return sql.SQL("INSERT INTO {} ({}) SELECT {} FROM {}").format(
+        sql.Identifier(_TARGET_SCHEMA, entity), columns, columns, sql.Identifier(BUILD_SCHEMA, build)
+    )

@@ -1,0 +1,133 @@
+"""The ops that every manifest's graph is made of: one set for each environment, since a pool belongs to an op, thin,
+and told by the run which manifest they work on.
+
+validate_profile and acquire_tenant_lock show their part in the UI; each entity op does what they do again, because a
+retry from the failed step, or a single asset, skips them.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from types import MappingProxyType
+
+import dagster as dg
+
+from seed_pipelines import catalog, flow
+from seed_pipelines.control import runs
+from seed_pipelines.flow import EntityLoad, Publication
+from seed_pipelines.load.isolation import isolation_of
+from seed_pipelines.orchestration import metadata
+from seed_pipelines.orchestration.names import DATASET
+from seed_pipelines.orchestration.worker import Step, step
+
+START = "start"
+RESULT = "result"
+VALIDATE = "validate_profile"
+LOCK = "acquire_tenant_lock"
+PUBLISH = "publish_dataset"
+ROWS_CHECK = "rows_as_planned"
+ORACLE_CHECK = "equal_to_oracle"
+ISOLATION_CHECK = "tenant_isolated"
+HASH_CHECK = "hash_as_before"
+# Entities with money that an independent calculation can check.
+CHECKED_BY_ORACLE = ("loans", "installments")
+
+Results = Iterator[dg.Output[None] | dg.AssetCheckResult]
+
+
+def checks_of(asset: str) -> tuple[str, ...]:
+    """The asset checks that the op of this asset yields."""
+    if asset == DATASET:
+        return (ISOLATION_CHECK, HASH_CHECK)
+    return (ROWS_CHECK, ORACLE_CHECK) if asset in CHECKED_BY_ORACLE else (ROWS_CHECK,)
+
+
+def validate_profile(context: dg.OpExecutionContext) -> Results:
+    """The manifest, its plan and the database: everything that has to hold before the first row."""
+    with step(context) as work:
+        context.log.info(
+            f"{work.plan.total_rows} rows in {len(work.plan.shards)} shards, window {work.plan.manifest.window}"
+        )
+    yield dg.Output(None, RESULT, metadata=metadata.of_plan(work.plan))
+
+
+def acquire_tenant_lock(context: dg.OpExecutionContext) -> Results:
+    """The lease of this tenant and environment, shared by all shards of one seed run."""
+    with step(context) as work:
+        context.log.info(f"seed run {work.run.id} works on {work.launch.name.path}")
+    yield dg.Output(None, RESULT, metadata=metadata.of_run(work.run))
+
+
+def _loading(entity: str) -> Callable[[dg.OpExecutionContext], Results]:
+    def load(context: dg.OpExecutionContext) -> Results:
+        with step(context) as work:
+            loaded = flow.load_entity(work.session, work.plan, work.run, shard=context.partition_key, entity=entity)
+        yield dg.Output(None, RESULT, metadata=metadata.of_load(loaded, work.run))
+        yield from _entity_checks(work, loaded)
+
+    load.__doc__ = f"The rows of {entity} in this shard, batch by batch; a retry goes on at the first missing batch."
+    return load
+
+
+def _entity_checks(work: Step, loaded: EntityLoad) -> Iterator[dg.AssetCheckResult]:
+    key = work.launch.name.key(loaded.entity)
+    yield dg.AssetCheckResult(
+        asset_key=key,
+        check_name=ROWS_CHECK,
+        passed=loaded.rows == loaded.planned_rows,
+        metadata={"planned": loaded.planned_rows, "actual": loaded.rows},
+    )
+    if loaded.entity in CHECKED_BY_ORACLE:
+        yield dg.AssetCheckResult(
+            asset_key=key,
+            check_name=ORACLE_CHECK,
+            passed=not loaded.oracle.differing,
+            metadata={"loans compared": loaded.oracle.loans},
+        )
+
+
+def publish_dataset(context: dg.OpExecutionContext) -> Results:
+    """Closes the shard; the last one publishes the whole dataset in one transaction."""
+    with step(context) as work:
+        published = flow.publish(work.session, work.plan, work.run, shard=context.partition_key)
+        checks = list(_dataset_checks(work, published)) if published else []
+    yield dg.Output(None, RESULT, metadata=metadata.of_publication(published, work.run))
+    yield from checks
+
+
+def _dataset_checks(work: Step, published: Publication) -> Iterator[dg.AssetCheckResult]:
+    key = work.launch.name.key(DATASET)
+    isolation = isolation_of(work.session.connection, published.run)
+    yield dg.AssetCheckResult(
+        asset_key=key,
+        check_name=ISOLATION_CHECK,
+        passed=isolation.holds,
+        metadata={"rows seen by the tenant": isolation.own_rows, "by another": isolation.foreign_rows},
+    )
+    before = runs.hash_before(work.session.connection, published.run)
+    yield dg.AssetCheckResult(
+        asset_key=key,
+        check_name=HASH_CHECK,
+        passed=before in (None, published.dataset_hash),
+        metadata={"hash": published.dataset_hash, "before": before or "never published before"},
+    )
+
+
+@cache
+def ops_of(pool: str) -> Mapping[str, dg.OpDefinition]:
+    """Every op of an environment's graphs, by the name that its step has in the UI, in the order of the flow."""
+    steps: dict[str, Callable[[dg.OpExecutionContext], Results]] = {
+        VALIDATE: validate_profile,
+        LOCK: acquire_tenant_lock,
+        **{entity: _loading(entity) for entity in catalog.ENTITIES},
+        PUBLISH: publish_dataset,
+    }
+    return MappingProxyType({name: _op(name, pool, compute) for name, compute in steps.items()})
+
+
+def _op(name: str, pool: str, compute: Callable[[dg.OpExecutionContext], Results]) -> dg.OpDefinition:
+    asset = DATASET if name == PUBLISH else name
+    checks = checks_of(asset) if asset in (*catalog.ENTITIES, DATASET) else ()
+    outs = {RESULT: dg.Out(dg.Nothing)} | {check: dg.Out(dg.Nothing, is_required=False) for check in checks}
+    ins = {} if name == VALIDATE else {START: dg.In(dg.Nothing)}
+    # A definition's name is unique in a code location; the graph gives it the step's name back.
+    return dg.op(name=f"{name}__{pool}", description=compute.__doc__, ins=ins, out=outs, pool=pool)(compute)

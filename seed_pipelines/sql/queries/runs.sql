@@ -1,0 +1,148 @@
+-- run_make --
+-- A new seed run.
+INSERT INTO seed_control.seed_run (id, environment, tenant, tenant_id, mode, idempotency_key, manifest_path,
+    limits, manifest_hash, manifest_version, schema_version, salt_version, reference_datetime, generator_version,
+    key_check, mask_key, preflight, publisher, shards, planned_rows, batch_rows, first_id, last_id,
+    planned_cost_micro_brl, flags, traceparent)
+VALUES (%(id)s::uuid, %(environment)s::text, %(tenant)s::text, %(tenant_id)s::uuid, %(mode)s::text,
+    %(idempotency_key)s::text, %(manifest_path)s::text, %(limits)s::jsonb, %(manifest_hash)s::text,
+    %(manifest_version)s::text, %(schema_version)s::text, %(salt_version)s::text,
+    %(reference_datetime)s::timestamptz, %(generator_version)s::text, %(key_check)s::text, %(mask_key)s::jsonb,
+    %(preflight)s::jsonb, %(publisher)s::text, %(shards)s::integer, %(planned_rows)s::jsonb, %(batch_rows)s::jsonb,
+    %(first_id)s::bigint, %(last_id)s::bigint, %(planned_cost_micro_brl)s::bigint, %(flags)s::jsonb,
+    %(traceparent)s::text);
+
+-- key_claim --
+-- From now on the seed run answers to this key.
+INSERT INTO seed_control.idempotency_key (environment, tenant, key, seed_run_id)
+VALUES (%(environment)s::text, %(tenant)s::text, %(idempotency_key)s::text, %(id)s::uuid);
+
+-- run_by_id --
+-- One seed run, as it stands.
+SELECT id, environment, tenant, tenant_id, mode, idempotency_key, state, manifest_path, limits,
+    manifest_hash, manifest_version, schema_version, salt_version, reference_datetime, generator_version, key_check,
+    mask_key, preflight, publisher, shards, planned_rows, batch_rows, first_id, last_id, planned_cost_micro_brl,
+    flags, traceparent, telemetry, cancel_requested_at, error_code, error_detail, dataset_hash, started_at, finished_at
+FROM seed_control.seed_run
+WHERE id = %(seed_run_id)s::uuid;
+
+-- run_by_key --
+-- The seed run that answers to an idempotency key. No row back: the key was never used.
+SELECT seed_run_id AS id
+FROM seed_control.idempotency_key
+WHERE environment = %(environment)s::text AND tenant = %(tenant)s::text AND key = %(idempotency_key)s::text;
+
+-- run_to_go_on_with --
+-- The newest seed run of this manifest that can go on and that nobody works on.
+SELECT r.id
+FROM seed_control.seed_run AS r
+WHERE r.environment = %(environment)s::text AND r.tenant = %(tenant)s::text
+    AND r.manifest_hash = %(manifest_hash)s::text AND r.generator_version = %(generator_version)s::text
+    AND r.finished_at IS NULL AND r.cancel_requested_at IS NULL
+    AND NOT EXISTS (
+        SELECT FROM seed_control.lease AS l WHERE l.holder = r.id AND l.lease_until > clock_timestamp()
+    )
+ORDER BY r.started_at DESC
+LIMIT 1;
+
+-- runs_recent --
+-- The newest seed runs, of one environment and tenant where they are named.
+SELECT id, environment, tenant, mode, state, manifest_version, dataset_hash, error_code, started_at, finished_at
+FROM seed_control.seed_run
+WHERE (%(environment)s::text IS NULL OR environment = %(environment)s::text)
+    AND (%(tenant)s::text IS NULL OR tenant = %(tenant)s::text)
+ORDER BY started_at DESC
+LIMIT %(limit)s::integer;
+
+-- run_resume --
+-- Running, from running, failed or paused.
+UPDATE seed_control.seed_run
+SET state = 'running', error_code = NULL, error_detail = NULL, flags = flags || %(flags)s::jsonb
+WHERE id = %(seed_run_id)s::uuid AND finished_at IS NULL;
+
+-- run_stop_if_idle --
+-- Failed or paused, with the reason, if no shard is at work; can be resumed. No row back: others go on.
+UPDATE seed_control.seed_run
+SET state = %(state)s::text, error_code = %(error_code)s::text, error_detail = %(error_detail)s::text
+WHERE id = %(seed_run_id)s::uuid AND state = 'running'
+    AND NOT EXISTS (
+        SELECT FROM seed_control.seed_shard WHERE seed_run_id = %(seed_run_id)s::uuid AND state = 'active'
+    )
+RETURNING id;
+
+-- run_end --
+-- Cancelled or aborted, for good. No row back: it had ended before.
+UPDATE seed_control.seed_run
+SET state = %(state)s::text, error_code = %(error_code)s::text, error_detail = %(error_detail)s::text,
+    finished_at = clock_timestamp()
+WHERE id = %(seed_run_id)s::uuid AND finished_at IS NULL
+RETURNING id;
+
+-- run_request_cancel --
+-- Asks a seed run to stop at its next batch boundary. No row back: it has ended.
+UPDATE seed_control.seed_run
+SET cancel_requested_at = coalesce(cancel_requested_at, clock_timestamp())
+WHERE id = %(seed_run_id)s::uuid AND finished_at IS NULL
+RETURNING id;
+
+-- run_add_telemetry --
+-- What one worker's telemetry came to.
+UPDATE seed_control.seed_run
+SET telemetry = jsonb_build_object(
+    'exporter', %(exporter)s::text,
+    'ok', coalesce((telemetry ->> 'ok')::boolean, true) AND %(ok)s::boolean,
+    'ended', coalesce((telemetry ->> 'ended')::bigint, 0) + %(ended)s::bigint,
+    'exported', coalesce((telemetry ->> 'exported')::bigint, 0) + %(exported)s::bigint,
+    'failed', coalesce((telemetry ->> 'failed')::bigint, 0) + %(failed)s::bigint,
+    'error_code', coalesce(%(error_code)s::text, telemetry ->> 'error_code'))
+WHERE id = %(seed_run_id)s::uuid;
+
+-- run_hash_before --
+-- The hash that the same manifest and generator gave before. No row back: this is the first time.
+SELECT dataset_hash
+FROM seed_control.seed_run
+WHERE manifest_hash = %(manifest_hash)s::text AND generator_version = %(generator_version)s::text
+    AND state = 'published' AND id <> %(seed_run_id)s::uuid
+ORDER BY finished_at DESC
+LIMIT 1;
+
+-- runs_left_behind --
+-- Seed runs of the same tenant and environment that stopped and that nobody goes on with.
+SELECT id
+FROM seed_control.seed_run
+WHERE environment = %(environment)s::text AND tenant = %(tenant)s::text AND finished_at IS NULL
+    AND id <> %(seed_run_id)s::uuid;
+
+-- shard_begin --
+-- A new attempt at a shard: from now on, no older attempt can write.
+INSERT INTO seed_control.seed_shard AS old (seed_run_id, shard, attempt, worker, state)
+VALUES (%(seed_run_id)s::uuid, %(shard)s::text, 1, %(worker)s::text, 'active')
+ON CONFLICT (seed_run_id, shard) DO UPDATE
+    SET attempt = old.attempt + CASE WHEN old.worker = EXCLUDED.worker THEN 0 ELSE 1 END,
+        worker = EXCLUDED.worker,
+        state = CASE WHEN old.state = 'done' THEN 'done' ELSE 'active' END
+RETURNING attempt;
+
+-- shard_done --
+-- Every row of the shard is in. No row back: a newer attempt has taken the shard.
+UPDATE seed_control.seed_shard
+SET state = 'done', finished_at = clock_timestamp()
+WHERE seed_run_id = %(seed_run_id)s::uuid AND shard = %(shard)s::text AND attempt = %(attempt)s::integer
+RETURNING shard;
+
+-- shard_leave --
+-- The worker goes away without having finished.
+UPDATE seed_control.seed_shard
+SET state = 'idle'
+WHERE seed_run_id = %(seed_run_id)s::uuid AND worker = %(worker)s::text AND state = 'active';
+
+-- shard_states --
+-- Every shard of a seed run that has begun.
+SELECT shard, attempt, state, started_at, finished_at
+FROM seed_control.seed_shard
+WHERE seed_run_id = %(seed_run_id)s::uuid
+ORDER BY shard;
+
+-- database_now --
+-- The only clock.
+SELECT clock_timestamp() AS now;

@@ -1,0 +1,85 @@
+"""Documents, phones and postal codes."""
+
+import numpy as np
+import pytest
+from validate_docbr import CNPJ, CPF
+
+from seed_pipelines.errors import TooManyCustomers
+from seed_pipelines.generate.identifiers import (
+    CUSTOMERS_PER_MODE,
+    ascii_table,
+    base36_rows,
+    cep_rows,
+    cnpj_check_digits,
+    cpf_check_digits,
+    cpf_rows,
+    digit_rows,
+    phone_rows,
+    places,
+    texts,
+)
+
+ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+@pytest.mark.parametrize("cpf", ["11144477735", "52998224725", "39053344705", "12345678909", "00000000191"])
+def test_published_cpfs_have_these_check_digits(cpf):
+    assert texts(cpf_check_digits(ascii_table((cpf[:9],)))).to_pylist() == [cpf[9:]]
+
+
+@pytest.mark.parametrize(
+    "cnpj",
+    ["12ABC34501DE35", "11222333000181", "60701190000104", "00360305000104", "18236120000158", "12ABC345000188"],
+)
+def test_published_cnpjs_have_these_check_digits(cnpj):
+    assert texts(cnpj_check_digits(ascii_table((cnpj[:12],)))).to_pylist() == [cnpj[12:]]
+
+
+def test_made_cnpjs_are_accepted_by_another_validator():
+    chance = np.random.default_rng(1)
+    bases = ascii_table(tuple("".join(row) for row in chance.choice(list(ALPHABET), (500, 12))))
+    made = texts(np.hstack((bases, cnpj_check_digits(bases)))).to_pylist()
+    assert all(CNPJ().validate(cnpj) for cnpj in made)
+
+
+def _cpfs(place, *, key=1):
+    return cpf_rows(place, fiscal_region=place % 10, key=key)
+
+
+def test_made_cpfs_are_accepted_by_another_validator_and_carry_their_region():
+    place = places(1, first_row=0, rows=3_000)
+    made = texts(_cpfs(place)).to_pylist()
+    assert all(CPF().validate(cpf) for cpf in made)
+    assert [int(cpf[8]) for cpf in made] == (place % 10).tolist()
+
+
+def test_a_million_cpfs_of_a_mode_and_their_neighbours_in_the_next_mode_are_all_different():
+    last = places(0, first_row=CUSTOMERS_PER_MODE - 500_000, rows=500_000)
+    first = places(1, first_row=0, rows=500_000)
+    bases = np.concatenate([_cpfs(place)[:, :8] for place in (last, first)])
+    as_numbers = (bases - ord("0")).astype(np.int64) @ 10 ** np.arange(7, -1, -1)
+    assert len(np.unique(as_numbers)) == 1_000_000
+    repeated = np.arange(10) * 11_111_111
+    assert not np.isin(as_numbers, repeated).any()
+
+
+def test_the_last_place_of_the_last_mode_is_still_a_cpf():
+    last = places(3, first_row=CUSTOMERS_PER_MODE - 1, rows=1)
+    assert CPF().validate(texts(_cpfs(last)).to_pylist()[0])
+
+
+def test_more_customers_than_a_mode_has_places_are_refused():
+    with pytest.raises(TooManyCustomers, match=f"each mode has {CUSTOMERS_PER_MODE} unique CPFs"):
+        places(0, first_row=CUSTOMERS_PER_MODE, rows=1)
+
+
+def test_fixed_width_texts_keep_leading_zeros():
+    assert texts(digit_rows(np.array([0, 42, 999]), width=3)).to_pylist() == ["000", "042", "999"]
+    assert texts(base36_rows(np.array([0, 35, 36**6 - 1]), width=6)).to_pylist() == ["000000", "00000z", "zzzzzz"]
+
+
+def test_phones_and_postal_codes_are_put_together_from_their_parts():
+    ddds, prefixes = ascii_table(("11", "68")), ascii_table(("01001", "69900"))
+    numbers = np.array([7, 98_765_432])
+    assert texts(phone_rows(ddds, numbers)).to_pylist() == ["+5511900000007", "+5568998765432"]
+    assert texts(cep_rows(prefixes, np.array([0, 120]))).to_pylist() == ["01001000", "69900120"]

@@ -1,0 +1,66 @@
+"""A single wrong cent, date or basis point is found, and the loan is named by its index."""
+
+import numpy as np
+import pytest
+from lending_cases import batch, contract
+
+from seed_pipelines.errors import Failed, OracleDisagrees
+from seed_pipelines.lending.cet import cet_annual_bp
+from seed_pipelines.lending.charges import iof_cents
+from seed_pipelines.lending.check import Charges, disagreements, sampled
+from seed_pipelines.lending.conventions import Borrower
+from seed_pipelines.lending.engine import schedules
+
+
+@pytest.fixture
+def loans():
+    return batch(*(contract(f"{1000 + number}.00", count=3 + number) for number in range(5)))
+
+
+def charges_of(terms, made):
+    borrower = np.full(len(terms), Borrower.PF)
+    iof = iof_cents(terms, made, borrower)
+    net = terms.principal_cents - iof
+    return Charges(borrower=borrower, iof_cents=iof, net_cents=net, cet_annual_bp=cet_annual_bp(terms, made, net))
+
+
+@pytest.mark.parametrize(
+    "column",
+    ["number", "due_on", "payment_cents", "interest_cents", "amortization_cents", "balance_cents"],
+)
+def test_one_wrong_cell_of_a_schedule_names_its_loan(loans, column):
+    made = schedules(loans)
+    assert disagreements(loans, made, sample=10) == ()
+    getattr(made, column)[made.rows_of(3).start + 1] += 1
+    assert disagreements(loans, made, sample=10) == (3,)
+
+
+@pytest.mark.parametrize("column", ["iof_cents", "cet_annual_bp"])
+def test_one_wrong_charge_names_its_loan(loans, column):
+    made = schedules(loans)
+    charges = charges_of(loans, made)
+    assert disagreements(loans, made, sample=10, charges=charges) == ()
+    getattr(charges, column)[2] += 1
+    assert disagreements(loans, made, sample=10, charges=charges) == (2,)
+
+
+@pytest.mark.parametrize(
+    ("loans", "sample", "expected"),
+    [
+        (0, 5, []),
+        (3, 5, [0, 1, 2]),
+        (5, 5, [0, 1, 2, 3, 4]),
+        (100, 4, [0, 33, 66, 99]),
+        (100, 1, [0]),
+        (100, 0, []),
+    ],
+)
+def test_a_sample_is_evenly_spaced_and_never_by_chance(loans, sample, expected):
+    assert list(sampled(loans, sample)) == expected
+
+
+def test_the_refusal_names_at_most_ten_loans():
+    refusal = OracleDisagrees("installments", indexes=tuple(range(12)))
+    assert isinstance(refusal, Failed)
+    assert "12 loans differ" in str(refusal)
+    assert "loans 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 2 more of the batch" in str(refusal)

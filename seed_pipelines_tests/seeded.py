@@ -1,0 +1,124 @@
+"""Databases with our roles and migrations, and sessions on them: one template a worker, one clone a test."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from uuid import uuid4
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.rows import dict_row
+
+from seed_pipelines.control import migrations, roles
+from seed_pipelines.control.runs import RunRequest
+from seed_pipelines.flow import Session
+from seed_pipelines.mask.keys import FieldKeys
+from seed_pipelines.outside.postgres import connected
+from seed_pipelines.outside.telemetry import open_telemetry
+
+PASSWORD = "only-for-tests"
+TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeededDatabase:
+    """A migrated database of its own."""
+
+    name: str
+    server: object = field(repr=False)
+
+    def url(self, role: str) -> str:
+        return self.server.dsn(self.name, role, PASSWORD)
+
+    @property
+    def loader_url(self) -> str:
+        return self.url(roles.LOADER)
+
+    @contextmanager
+    def connection(self, role: str = roles.LOADER) -> Iterator[psycopg.Connection]:
+        """A connection of one role, as the product opens them."""
+        with connected(self.url(role)) as connection:
+            yield connection
+
+    @contextmanager
+    def superuser(self) -> Iterator[psycopg.Connection]:
+        """All rights, row-level security does not apply: for looking and for breaking things."""
+        with psycopg.connect(self.server.dsn(self.name), autocommit=True, row_factory=dict_row) as connection:
+            yield connection
+
+    def value(self, statement: str, **values: object) -> object:
+        """One value, as the superuser sees it."""
+        with self.superuser() as connection:
+            row = connection.execute(statement, values).fetchone()
+        return None if row is None else next(iter(row.values()))
+
+
+@pytest.fixture(scope="session")
+def seeded_template(postgres_server) -> str:
+    """The name of a database that has everything but rows."""
+    name = f"template_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}_{uuid4().hex[:8]}"
+    with psycopg.connect(postgres_server.superuser_dsn, autocommit=True) as administrator:
+        # Roles belong to the whole server: workers take turns at making them.
+        administrator.execute("SELECT pg_advisory_lock(4711)")
+        administrator.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        with connected(postgres_server.dsn(name)) as connection:
+            roles.make_roles(connection, dict.fromkeys(roles.LOGIN_ROLES, PASSWORD))
+        with connected(postgres_server.dsn(name, roles.MIGRATOR, PASSWORD)) as connection:
+            migrations.apply(connection)
+    return name
+
+
+@pytest.fixture
+def seeded(postgres_server, seeded_template) -> Iterator[SeededDatabase]:
+    """A migrated database for one test."""
+    name = f"seeded_{uuid4().hex[:12]}"
+    with psycopg.connect(postgres_server.superuser_dsn, autocommit=True) as administrator:
+        administrator.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(seeded_template))
+        )
+        yield SeededDatabase(name=name, server=postgres_server)
+        administrator.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def open_session(seeded, tmp_path) -> Iterator[Callable[..., Session]]:
+    """Sessions as a door would open them, with a key of the test's own; closed after the test."""
+    opened = []
+
+    def open_one(
+        *, environment="dev", tenant="acme", secret=b"k" * 32, worker=None, lease_seconds=60.0, sleep=time.sleep
+    ) -> Session:
+        scope = connected(seeded.loader_url)
+        session = Session(
+            connection=scope.__enter__(),
+            keys=FieldKeys(secret, environment=environment, tenant=tenant),
+            telemetry=open_telemetry(about={}, environment="dev", home=tmp_path, otlp_endpoint=None),
+            worker=worker or uuid4().hex,
+            lease_seconds=lease_seconds,
+            sleep=sleep,
+        )
+        opened.append((scope, session))
+        return session
+
+    yield open_one
+    for scope, session in opened:
+        session.telemetry.finish()
+        scope.__exit__(None, None, None)
+
+
+def request_for(session: Session, key="first", *, ignore_window=True, may_join=False) -> RunRequest:
+    """What a door would ask for."""
+    return RunRequest(
+        seed_run_id=uuid4(),
+        idempotency_key=key,
+        manifest_path="dev/acme.yaml",
+        generator_version="1.0.0",
+        key_check=session.keys.key_check,
+        mask_key={"source": "test", "key": None, "key_version": 1},
+        flags={"ignore_window": ignore_window},
+        traceparent=TRACEPARENT,
+        may_join=may_join,
+    )
