@@ -24,6 +24,7 @@ class LocalDatabase:
     """The embedded server of one home directory, provisioned."""
 
     def __init__(self, home: Path, *, durable: bool = True) -> None:
+        self.home = home
         self._server = EmbeddedPostgres(home, durable=durable)
 
     def start(self) -> None:

@@ -43,13 +43,20 @@ def places(slot: int, *, first_row: int, rows: int) -> Int64s:
 
 def cpf_rows(places: Int64s, *, fiscal_region: Int64s, key: int) -> AsciiRows:
     """A valid CPF for each place, its ninth digit the region; another place has other first eight digits."""
-    permuted = Permutation(size=_CPF_BASES, key=key).of(places)
-    # Steps over 00000000, 11111111, … 99999999: only they could end as one repeated digit.
-    base = permuted + permuted // _BETWEEN_REPEATED + 1
+    base = past_repeated(Permutation(size=_CPF_BASES, key=key).of(places))
     bases = np.empty((len(places), 9), dtype=np.uint8)
     bases[:, :8] = digit_rows(base, width=8)
     bases[:, 8] = fiscal_region + _ZERO
     return np.hstack((bases, cpf_check_digits(bases)))
+
+
+def past_repeated(numbers: Int64s) -> Int64s:
+    """The numbers from 0 to 10^8 - 11 among those of eight digits that are not one digit repeated.
+
+    Only a base of one repeated digit can end as a CPF of one.
+    """
+    stepped: Int64s = numbers + numbers // _BETWEEN_REPEATED + 1
+    return stepped
 
 
 def cpf_check_digits(bases: AsciiRows) -> AsciiRows:

@@ -1,7 +1,7 @@
 """AES over a column: one call encrypts a block of every row, in buffers that are used again.
 
 The buffers are views of big-endian words, because the ciphers built on them are defined over big-endian numbers.
-No mode of operation lives here: single blocks only, and the callers build theirs out of it.
+Single blocks of columns only, and a CBC-MAC for what all rows share: other modes are built by the callers.
 """
 
 import numpy as np
@@ -24,8 +24,7 @@ class AesColumn:
     """
 
     def __init__(self, key: bytes, *, rows: int) -> None:
-        # ECB is the bare block function here; every mode is built by the callers.
-        self._encryptor = Cipher(algorithms.AES(key), modes.ECB()).encryptor()  # noqa: S305
+        self._encryptor = Cipher(algorithms.AES(key), modes.ECB()).encryptor()  # noqa: S305  (the bare block function)
         self._plain_bytes = np.zeros(rows * BLOCK_BYTES, dtype=np.uint8)
         # The library asks for room for one block more than it writes.
         self._cipher_bytes = np.zeros((rows + 1) * BLOCK_BYTES, dtype=np.uint8)
@@ -36,12 +35,6 @@ class AesColumn:
         """Encrypt the first `rows` blocks of `plain` into `cipher`."""
         size = rows * BLOCK_BYTES
         self._encryptor.update_into(self._plain_bytes[:size].data, self._cipher_bytes[: size + BLOCK_BYTES].data)
-
-
-def encrypt_block(key: bytes, block: bytes) -> bytes:
-    """AES of a single block."""
-    encryptor = Cipher(algorithms.AES(key), modes.ECB()).encryptor()  # noqa: S305  (the bare block function)
-    return encryptor.update(block)
 
 
 def cbc_mac(key: bytes, message: bytes) -> bytes:

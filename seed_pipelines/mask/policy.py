@@ -5,7 +5,8 @@ Other columns pass untouched. The same rows and keys give the same bytes. A valu
 refused, never passed on.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
@@ -13,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from seed_pipelines.catalog import Column, Entity, Pii
+from seed_pipelines.catalog import Entity, Pii
 from seed_pipelines.mask import pgp
 from seed_pipelines.mask.digests import keyed_digests
 from seed_pipelines.mask.documents import mask_documents
@@ -53,37 +54,37 @@ def mask_batch(
         if column.pii is None:
             arrays.append(values)
             continue
-        protect = partial(
-            _protected,
-            column=column,
-            mask=mask_of[column.pii],
+        protection = _Protection(
             label=f"{entity.name}.{column.name}",
+            mask=mask_of[column.pii],
             keys=keys.column(entity.name, column.name),
+            has_digest=column.digest,
         )
-        arrays.extend(_around_nulls(values, row_ids, protect))
+        arrays.extend(protection.stored(values, row_ids))
     return pa.RecordBatch.from_arrays(arrays, names=[column.name for column in entity.stored_columns])
 
 
-def _protected(
-    values: pa.Array, row_ids: NDArray[np.int64], *, column: Column, mask: Mask, label: str, keys: ColumnKeys
-) -> Iterator[pa.Array]:
-    """The stored columns of one personal column."""
-    masked = mask(values, key=keys.ff1, column=label)
-    yield pgp.encrypt(masked, row_ids=row_ids, key=keys.pgp)
-    if column.digest:
-        yield keyed_digests(masked, key=keys.digest)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Protection:
+    """What happens to one personal column."""
 
+    label: str
+    mask: Mask
+    keys: ColumnKeys
+    has_digest: bool
 
-def _around_nulls(
-    values: pa.Array,
-    row_ids: NDArray[np.int64],
-    protect: Callable[[pa.Array, NDArray[np.int64]], Iterator[pa.Array]],
-) -> Iterator[pa.Array]:
-    """Protect the values that are there, and leave the nulls where they were."""
-    if not values.null_count:
-        yield from protect(values, row_ids)
-        return
-    present = values.is_valid().to_numpy(zero_copy_only=False)
-    places = pa.array(np.cumsum(present) - 1, mask=~present)
-    for stored in protect(values.drop_null(), row_ids[present]):
-        yield stored.take(places)
+    def stored(self, values: pa.Array, row_ids: NDArray[np.int64]) -> Iterator[pa.Array]:
+        """The column as it is stored: nulls stay where they are."""
+        if not values.null_count:
+            yield from self._without_nulls(values, row_ids)
+            return
+        present = values.is_valid().to_numpy(zero_copy_only=False)
+        places = pa.array(np.cumsum(present) - 1, mask=~present)
+        for stored in self._without_nulls(values.drop_null(), row_ids[present]):
+            yield stored.take(places)
+
+    def _without_nulls(self, values: pa.Array, row_ids: NDArray[np.int64]) -> Iterator[pa.Array]:
+        masked = self.mask(values, key=self.keys.ff1, column=self.label)
+        yield pgp.encrypt(masked, row_ids=row_ids, key=self.keys.pgp)
+        if self.has_digest:
+            yield keyed_digests(masked, key=self.keys.digest)

@@ -14,6 +14,7 @@ from seed_pipelines.generate.identifiers import (
     cpf_check_digits,
     cpf_rows,
     digit_rows,
+    past_repeated,
     phone_rows,
     places,
     texts,
@@ -59,8 +60,18 @@ def test_a_million_cpfs_of_a_mode_and_their_neighbours_in_the_next_mode_are_all_
     bases = np.concatenate([_cpfs(place)[:, :8] for place in (last, first)])
     as_numbers = (bases - ord("0")).astype(np.int64) @ 10 ** np.arange(7, -1, -1)
     assert len(np.unique(as_numbers)) == 1_000_000
-    repeated = np.arange(10) * 11_111_111
-    assert not np.isin(as_numbers, repeated).any()
+
+
+@pytest.mark.parametrize("digit", range(10))
+def test_bases_step_over_every_repeated_digit_and_leave_out_nothing_else(digit):
+    repeated = digit * 11_111_111
+    around = np.arange(max(0, repeated - 1_000), min(10**8 - 10, repeated + 1_000))
+    bases = past_repeated(around)
+    assert repeated not in bases
+    skipped = set(range(bases[0], bases[-1] + 1)) - set(bases.tolist())
+    assert skipped == ({repeated} if 0 < digit < 9 else set())
+    assert bases[0] >= 1
+    assert bases[-1] <= 99_999_998
 
 
 def test_the_last_place_of_the_last_mode_is_still_a_cpf():

@@ -11,7 +11,7 @@ import pytest
 
 from seed_pipelines.errors import MaskKeyUnavailable, VaultRefused, VaultUnavailable
 from seed_pipelines.evidence.signature import is_signed_by, public_key_sha256
-from seed_pipelines.evidence.vault_signer import VaultSigner
+from seed_pipelines.evidence.signers import VaultSigner
 from seed_pipelines.mask.keys import KeyOrigin, mask_keys
 from seed_pipelines.outside.vault import PRK_INPUT, Vault, VaultSettings
 
@@ -172,24 +172,22 @@ def test_an_answer_that_is_not_what_was_asked_for_is_never_used(status, body, er
 
 def test_a_report_is_signed_by_a_key_that_never_leaves_vault(vault_server):
     vault_server.client().secrets.transit.create_key("seed-report-staging", key_type="rsa-3072")
-    with Vault(vault_server.settings()) as session:
-        signer = VaultSigner(session, environment="staging")
-        vault_server.client().secrets.transit.rotate_key("seed-report-staging")
-        made, public_key = signer.sign(DIGEST), session.report_key("staging")
-        newer = VaultSigner(session, environment="staging")
+    signer = VaultSigner(vault_server.settings(), "staging")
+    vault_server.client().secrets.transit.rotate_key("seed-report-staging")
+    made, newer = signer.sign(DIGEST), VaultSigner(vault_server.settings(), "staging")
     assert made.signed_by == signer.identity
     assert (made.signed_by.key, made.signed_by.key_version) == ("seed-report-staging", 1)
     keys = vault_server.client().secrets.transit.read_key("seed-report-staging")["data"]["keys"]
     first = keys["1"]["public_key"].encode()
     assert made.signed_by.public_key_sha256 == public_key_sha256(first)
     assert is_signed_by(first, digest=DIGEST, value=made.value)
-    assert not is_signed_by(public_key.pem, digest=DIGEST, value=made.value)
-    assert newer.identity.key_version == public_key.key_version == 2
+    assert not is_signed_by(newer.public_key_pem, digest=DIGEST, value=made.value)
+    assert newer.identity.key_version == 2
 
 
 def test_a_signing_key_that_does_not_exist_is_refused(vault_server):
-    with Vault(vault_server.settings()) as session, pytest.raises(VaultRefused, match="seed-report-nowhere"):
-        VaultSigner(session, environment="nowhere")
+    with pytest.raises(VaultRefused, match="seed-report-nowhere"):
+        VaultSigner(vault_server.settings(), "nowhere")
 
 
 def test_without_vault_staging_has_no_key(tmp_path):

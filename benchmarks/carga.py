@@ -1,0 +1,183 @@
+"""The carga, end to end, against COPY of the same rows: ratios within one run, never a verdict."""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from seed_pipelines import catalog
+from seed_pipelines.generate.rows import generate
+from seed_pipelines.load.copy import encoded
+from seed_pipelines.local_database import DATABASE, LocalDatabase
+from seed_pipelines.manifest.load import parse_manifest
+from seed_pipelines.manifest.seal import sealed_text
+from seed_pipelines.mask.keys import FieldKeys
+from seed_pipelines.mask.policy import mask_batch
+from seed_pipelines.outside.embedded import EmbeddedPostgres
+from seed_pipelines.plan import Plan, plan_of
+
+MANIFEST = Path("manifests/dev/globex.yaml")
+
+
+def main() -> None:
+    options = _options()
+    with tempfile.TemporaryDirectory() as folder, _server(Path(folder)) as local:
+        manifests = _manifests(Path(folder) / "manifests", options.customers)
+        plan = plan_of(parse_manifest((manifests / "dev/globex.yaml").read_bytes(), source="globex"))
+        print(f"{plan.total_rows:,} rows: {dict(plan.rows)}")
+        streams = _encoded(plan)
+        bare = _copy_seconds(local, streams, keys=False)
+        keyed = _copy_seconds(local, streams, keys=True)
+        del streams
+        flow = _flow(local, manifests, folder)
+        whole = _command(manifests, folder, "dev/globex.yaml")
+        _print(plan, bare=bare, keyed=keyed, flow=flow["seconds"], whole=whole)
+        _print_start(manifests, folder)
+        _print_memory(local, folder, options)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--customers", type=int, default=100_000)
+    parser.add_argument("--times-ten", action="store_true", help="memory at ten times the volume; takes minutes")
+    return parser.parse_args()
+
+
+@contextmanager
+def _server(folder: Path) -> Iterator[LocalDatabase]:
+    local = LocalDatabase(folder / "home")
+    local.start()
+    try:
+        yield local
+    finally:
+        local.remove()
+
+
+def _manifests(root: Path, customers: int) -> Path:
+    """A manifests folder with the shipped baseline and the shipped carga at the wished volume."""
+    (root / "dev").mkdir(parents=True)
+    (root / "dev/acme.yaml").write_text(Path("manifests/dev/acme.yaml").read_text())
+    text = MANIFEST.read_text()
+    shipped = plan_of(parse_manifest(text.encode(), source=str(MANIFEST))).manifest.volumetry
+    wished = {"customers": customers, "loans": 2 * customers, "installments": 24 * customers}
+    for entity, cap in wished.items():
+        text = text.replace(f"cap: {shipped[entity].cap}", f"cap: {cap}")
+    text = text.replace("cost_cap_brl: 50.00", "cost_cap_brl: 5000.00")
+    (root / "dev/globex.yaml").write_text(sealed_text(text))
+    return root
+
+
+def _encoded(plan: Plan) -> dict[str, list[memoryview]]:
+    """Every row of the plan as COPY streams, as the flow would send them."""
+    keys = FieldKeys(bytes(32), environment="dev", tenant="globex")
+    return {
+        entity: [
+            encoded(
+                mask_batch(
+                    catalog.ENTITIES[entity],
+                    generate(plan, entity, first_row=batch.first_row, rows=batch.rows),
+                    keys,
+                )
+            )
+            for shard in plan.shard_keys
+            for batch in plan.batches(shard, entity)
+        ]
+        for entity in plan.rows
+    }
+
+
+def _copy_seconds(local: LocalDatabase, streams: dict[str, list[memoryview]], *, keys: bool) -> float:
+    """COPY into tables of the benchmark's own, as the superuser, one transaction a batch."""
+    dsn = EmbeddedPostgres(local.home).address().dsn(DATABASE)
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute("DROP SCHEMA IF EXISTS bench CASCADE")
+        connection.execute("CREATE SCHEMA bench")
+        for entity in streams:
+            _make_table(connection, entity, keys=keys)
+        started = time.perf_counter()
+        for entity, batches in streams.items():
+            columns = sql.SQL(", ").join(
+                sql.Identifier(column.name) for column in catalog.ENTITIES[entity].stored_columns
+            )
+            statement = sql.SQL("COPY bench.{} ({}) FROM STDIN (FORMAT binary)").format(
+                sql.Identifier(entity), columns
+            )
+            for stream in batches:
+                with connection.cursor() as cursor, cursor.copy(statement) as copy:
+                    for start in range(0, len(stream), 1 << 20):
+                        copy.write(stream[start : start + (1 << 20)])
+        seconds = time.perf_counter() - started
+        connection.execute("DROP SCHEMA bench CASCADE")
+    return seconds
+
+
+def _make_table(connection: psycopg.Connection, entity: str, *, keys: bool) -> None:
+    including = "INCLUDING INDEXES" if keys else ""
+    connection.execute(f"CREATE TABLE bench.{entity} (LIKE app.{entity} {including})")
+    for parent in catalog.ENTITIES[entity].parents if keys else ():
+        connection.execute(
+            f"ALTER TABLE bench.{entity} ADD FOREIGN KEY (tenant_id, {parent.column}) "
+            f"REFERENCES bench.{parent.entity} (tenant_id, id)"
+        )
+
+
+def _environment(manifests: Path, folder: str) -> dict[str, str]:
+    environment = {name: value for name, value in os.environ.items() if name != "CI"}
+    return environment | {"SEED_HOME": f"{folder}/home", "SEED_MANIFESTS_DIR": str(manifests)}
+
+
+def _flow(local: LocalDatabase, manifests: Path, folder: str) -> dict[str, float]:
+    """The flow in a process of its own: seconds, and its peak of memory."""
+    program = [sys.executable, str(Path(__file__).with_name("flow_once.py")), str(manifests / "dev/globex.yaml")]
+    environment = _environment(manifests, folder) | {"SEED_DATABASE_URL": local.loader_url()}
+    done = subprocess.run(program, env=environment, check=True, capture_output=True, text=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def _command(manifests: Path, folder: str, path: str) -> float:
+    """`seed-data run`, from the command to its summary."""
+    started = time.perf_counter()
+    command = [str(Path(sys.executable).with_name("seed-data")), "run", path, "--ignore-window", "--reseed", "--json"]
+    subprocess.run(command, env=_environment(manifests, folder), check=True, capture_output=True)
+    return time.perf_counter() - started
+
+
+def _print(plan: Plan, *, bare: float, keyed: float, flow: float, whole: float) -> None:
+    rows = plan.total_rows
+    print(f"(a) COPY into bare tables        {bare:7.2f} s  {rows / bare:12,.0f} rows/s")
+    print(f"(b) COPY into tables with keys   {keyed:7.2f} s  {rows / keyed:12,.0f} rows/s")
+    print(f"flow, begin to published         {flow:7.2f} s  {rows / flow:12,.0f} rows/s")
+    print(f"seed-data run, whole command     {whole:7.2f} s  {rows / whole:12,.0f} rows/s")
+    print(f"flow is {bare / flow:.2f} of (a) and {keyed / flow:.2f} x (b); aims: 0.45 and 2.5")
+    print(f"the command is {bare / whole:.2f} of (a) and {keyed / whole:.2f} x (b)")
+
+
+def _print_start(manifests: Path, folder: str) -> None:
+    whole = _command(manifests, folder, "dev/acme.yaml")
+    started = time.perf_counter()
+    imports = "import dagster, seed_pipelines.orchestration.location"
+    subprocess.run([sys.executable, "-c", imports], check=True)
+    start = time.perf_counter() - started
+    print(f"seed-data run dev/acme: {whole:.1f} s, {start:.1f} s of it ({start / whole:.0%}) Python and Dagster starting")
+
+
+def _print_memory(local: LocalDatabase, folder: str, options: argparse.Namespace) -> None:
+    small = options.customers if options.times_ten else options.customers // 10
+    peaks = []
+    for number, customers in enumerate((small, 10 * small)):
+        manifests = _manifests(Path(folder) / f"memory-{number}", customers)
+        peaks.append(_flow(local, manifests, folder)["peak_mib"])
+    print(f"peak memory: {peaks[0]:.0f} MiB for {small:,} customers, {peaks[1]:.0f} MiB for {10 * small:,}")
+
+
+if __name__ == "__main__":
+    main()
