@@ -2,7 +2,9 @@
 
 import argparse
 import json
+import math
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -15,7 +17,7 @@ import psycopg
 from psycopg import sql
 
 from seed_pipelines import catalog
-from seed_pipelines.generate.rows import generate
+from seed_pipelines.generate.rows import COUNTERS, generate
 from seed_pipelines.load.copy import encoded
 from seed_pipelines.local_database import DATABASE, LocalDatabase
 from seed_pipelines.manifest.load import parse_manifest
@@ -32,7 +34,7 @@ def main() -> None:
     options = _options()
     with tempfile.TemporaryDirectory() as folder, _server(Path(folder)) as local:
         manifests = _manifests(Path(folder) / "manifests", options.customers)
-        plan = plan_of(parse_manifest((manifests / "dev/globex.yaml").read_bytes(), source="globex"))
+        plan = plan_of(parse_manifest((manifests / "dev/globex.yaml").read_bytes(), source="globex"), counters=COUNTERS)
         print(f"{plan.total_rows:,} rows: {dict(plan.rows)}")
         streams = _encoded(plan)
         bare = _copy_seconds(local, streams, keys=False)
@@ -67,16 +69,16 @@ def _manifests(root: Path, customers: int) -> Path:
     (root / "dev").mkdir(parents=True)
     (root / "dev/acme.yaml").write_text(Path("manifests/dev/acme.yaml").read_text())
     text = MANIFEST.read_text()
-    shipped = plan_of(parse_manifest(text.encode(), source=str(MANIFEST))).manifest.volumetry
-    wished = {"customers": customers, "loans": 2 * customers, "installments": 24 * customers}
-    for entity, cap in wished.items():
-        text = text.replace(f"cap: {shipped[entity].cap}", f"cap: {cap}")
+    shipped = plan_of(parse_manifest(text.encode(), source=str(MANIFEST)), counters=COUNTERS).manifest.volumetry
+    wished = customers / shipped["customers"].cap
+    text = re.sub(r"\bcap: (\d+)", lambda cap: f"cap: {max(1, math.ceil(int(cap[1]) * wished))}", text)
+    text = re.sub(r"tenants: \{cap: \d+", "tenants: {cap: 1", text)
     text = text.replace("cost_cap_brl: 50.00", "cost_cap_brl: 5000.00")
     (root / "dev/globex.yaml").write_text(sealed_text(text))
     return root
 
 
-def _encoded(plan: Plan) -> dict[str, list[memoryview]]:
+def _encoded(plan: Plan) -> dict[str, list[tuple[bytes, ...]]]:
     """Every row of the plan as COPY streams, as the flow would send them."""
     keys = FieldKeys(bytes(32), environment="dev", tenant="globex")
     return {
@@ -95,7 +97,7 @@ def _encoded(plan: Plan) -> dict[str, list[memoryview]]:
     }
 
 
-def _copy_seconds(local: LocalDatabase, streams: dict[str, list[memoryview]], *, keys: bool) -> float:
+def _copy_seconds(local: LocalDatabase, streams: dict[str, list[tuple[bytes, ...]]], *, keys: bool) -> float:
     """COPY into tables of the benchmark's own, as the superuser, one transaction a batch."""
     dsn = EmbeddedPostgres(local.home).address().dsn(DATABASE)
     with psycopg.connect(dsn, autocommit=True) as connection:
@@ -108,13 +110,12 @@ def _copy_seconds(local: LocalDatabase, streams: dict[str, list[memoryview]], *,
             columns = sql.SQL(", ").join(
                 sql.Identifier(column.name) for column in catalog.ENTITIES[entity].stored_columns
             )
-            statement = sql.SQL("COPY bench.{} ({}) FROM STDIN (FORMAT binary)").format(
-                sql.Identifier(entity), columns
-            )
+            statement = sql.SQL("COPY bench.{} ({}) FROM STDIN (FORMAT binary)").format(sql.Identifier(entity), columns)
             for stream in batches:
                 with connection.cursor() as cursor, cursor.copy(statement) as copy:
-                    for start in range(0, len(stream), 1 << 20):
-                        copy.write(stream[start : start + (1 << 20)])
+                    for piece in stream:
+                        for start in range(0, len(piece), 1 << 20):
+                            copy.write(memoryview(piece)[start : start + (1 << 20)])
         seconds = time.perf_counter() - started
         connection.execute("DROP SCHEMA bench CASCADE")
     return seconds
@@ -139,7 +140,7 @@ def _flow(local: LocalDatabase, manifests: Path, folder: str) -> dict[str, float
     """The flow in a process of its own: seconds, and its peak of memory."""
     program = [sys.executable, str(Path(__file__).with_name("flow_once.py")), str(manifests / "dev/globex.yaml")]
     environment = _environment(manifests, folder) | {"SEED_DATABASE_URL": local.loader_url()}
-    done = subprocess.run(program, env=environment, check=True, capture_output=True, text=True)
+    done = subprocess.run(program, env=environment, check=True, stdout=subprocess.PIPE, text=True)
     return json.loads(done.stdout.splitlines()[-1])
 
 
@@ -167,7 +168,9 @@ def _print_start(manifests: Path, folder: str) -> None:
     imports = "import dagster, seed_pipelines.orchestration.location"
     subprocess.run([sys.executable, "-c", imports], check=True)
     start = time.perf_counter() - started
-    print(f"seed-data run dev/acme: {whole:.1f} s, {start:.1f} s of it ({start / whole:.0%}) Python and Dagster starting")
+    print(
+        f"seed-data run dev/acme: {whole:.1f} s, {start:.1f} s of it ({start / whole:.0%}) Python and Dagster starting"
+    )
 
 
 def _print_memory(local: LocalDatabase, folder: str, options: argparse.Namespace) -> None:

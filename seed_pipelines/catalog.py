@@ -7,10 +7,23 @@ The manifest contract names all thirteen entities (`ENTITY_NAMES`). `ENTITIES` h
 generates; a manifest that asks for another is refused at plan time.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from enum import StrEnum
 from types import MappingProxyType
+
+from seed_pipelines.entity import ONE_EACH, Column, ColumnType, Entity, Parent, Pii, Spread
+from seed_pipelines.lending.products import LOANS_PER_CUSTOMER_DECK, TERM_DECK
+
+__all__ = [
+    "ENTITIES",
+    "ENTITY_NAMES",
+    "ONE_EACH",
+    "STATES",
+    "Column",
+    "ColumnType",
+    "Entity",
+    "Parent",
+    "Pii",
+    "Spread",
+]
 
 ENTITY_NAMES = (
     "tenants",
@@ -41,86 +54,6 @@ STATES = MappingProxyType(
 )
 
 
-class ColumnType(StrEnum):
-    """What a column holds; the value is its PostgreSQL type."""
-
-    UUID = "uuid"
-    BIGINT = "bigint"
-    INTEGER = "integer"
-    SMALLINT = "smallint"
-    DATE = "date"
-    # Microseconds, UTC.
-    TIMESTAMP = "timestamp with time zone"
-    TEXT = "text"
-    BYTES = "bytea"
-
-
-class Pii(StrEnum):
-    """How a personal column is masked before it is encrypted (mask/policy.py does it)."""
-
-    # CPF or CNPJ, digits and letters only; keeps valid check digits and, for a CPF, its fiscal region.
-    DOCUMENT = "document"
-    # Given name and two surnames out of the vendored vocabulary.
-    NAME = "name"
-    # Reserved domains only.
-    EMAIL = "email"
-    # E.164, mobile; keeps +55, DDD and the leading 9.
-    PHONE = "phone"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
-    """One column as generated; a personal one is stored as an OpenPGP message, with a keyed digest if `digest`."""
-
-    name: str
-    type: ColumnType
-    nullable: bool = False
-    pii: Pii | None = None
-    digest: bool = False
-
-    def stored(self) -> Iterator["Column"]:
-        """The columns of the database table that this one becomes."""
-        if self.pii is None:
-            yield self
-            return
-        yield Column(name=self.name, type=ColumnType.BYTES, nullable=self.nullable)
-        if self.digest:
-            yield Column(name=f"{self.name}_digest", type=ColumnType.BYTES, nullable=self.nullable)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parent:
-    """A reference to another entity of the same tenant: `columns` here point at (tenant_id, id) there."""
-
-    entity: str
-    column: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entity:
-    """One entity.
-
-    `scales_with` names the parent whose rows its own rows fan out from; None means that the rows belong to the
-    whole tenant and are made by shard 0000. `uniques` are column tuples that are unique within the tenant.
-    `batch_rows` is how many rows one transaction writes: some megabytes, well under a second.
-    """
-
-    name: str
-    columns: tuple[Column, ...]
-    scales_with: str | None = None
-    parents: tuple[Parent, ...] = ()
-    uniques: tuple[tuple[str, ...], ...] = ()
-    batch_rows: int = 65_536
-
-    @property
-    def stored_columns(self) -> tuple[Column, ...]:
-        return tuple(stored for column in self.columns for stored in column.stored())
-
-    @property
-    def personal_columns(self) -> tuple[Column, ...]:
-        return tuple(column for column in self.columns if column.pii is not None)
-
-
 def _keyed(*columns: Column) -> tuple[Column, ...]:
     """Every entity's key comes first: the tenant, then the row."""
     return (
@@ -132,6 +65,7 @@ def _keyed(*columns: Column) -> tuple[Column, ...]:
 
 TENANTS = Entity(
     name="tenants",
+    is_single=True,
     columns=_keyed(
         Column(name="slug", type=ColumnType.TEXT),
         Column(name="environment", type=ColumnType.TEXT),
@@ -141,29 +75,156 @@ TENANTS = Entity(
     ),
 )
 
+USERS = Entity(
+    name="users",
+    columns=_keyed(
+        Column(name="name", type=ColumnType.TEXT, pii=Pii.NAME),
+        Column(name="email", type=ColumnType.TEXT, pii=Pii.EMAIL, digest=True),
+        Column(name="role", type=ColumnType.TEXT),
+        Column(name="status", type=ColumnType.TEXT),
+        Column(name="created_at", type=ColumnType.TIMESTAMP),
+        # Null for who never came.
+        Column(name="last_login_at", type=ColumnType.TIMESTAMP, nullable=True),
+    ),
+    uniques=(("email_digest",),),
+    batch_rows=16_384,
+)
+
+CONSULTANTS = Entity(
+    name="consultants",
+    columns=_keyed(
+        Column(name="name", type=ColumnType.TEXT, pii=Pii.NAME),
+        Column(name="phone", type=ColumnType.TEXT, pii=Pii.PHONE),
+        Column(name="email", type=ColumnType.TEXT, pii=Pii.EMAIL, digest=True),
+        Column(name="uf", type=ColumnType.TEXT),
+        Column(name="commission_bp", type=ColumnType.INTEGER),
+        Column(name="status", type=ColumnType.TEXT),
+        Column(name="hired_on", type=ColumnType.DATE),
+    ),
+    uniques=(("email_digest",),),
+    batch_rows=16_384,
+)
+
 CUSTOMERS = Entity(
     name="customers",
+    cuts_shards=True,
     columns=_keyed(
+        # PF, a person, or PJ, a company.
         Column(name="kind", type=ColumnType.TEXT),
+        # Of a company: simples or regular.
+        Column(name="tax_regime", type=ColumnType.TEXT, nullable=True),
         Column(name="document_number", type=ColumnType.TEXT, pii=Pii.DOCUMENT, digest=True),
         Column(name="name", type=ColumnType.TEXT, pii=Pii.NAME),
         Column(name="email", type=ColumnType.TEXT, pii=Pii.EMAIL, digest=True),
         Column(name="phone", type=ColumnType.TEXT, pii=Pii.PHONE),
-        Column(name="birth_date", type=ColumnType.DATE),
+        # Of a company, the day on which it was opened.
+        Column(name="born_on", type=ColumnType.DATE),
         Column(name="uf", type=ColumnType.TEXT),
         Column(name="city", type=ColumnType.TEXT),
+        # Of a company, its revenue.
         Column(name="monthly_income_cents", type=ColumnType.BIGINT),
+        Column(name="consultant_id", type=ColumnType.BIGINT, nullable=True),
         Column(name="status", type=ColumnType.TEXT),
         Column(name="created_at", type=ColumnType.TIMESTAMP),
     ),
+    parents=(Parent(entity="consultants", column="consultant_id", required=False),),
     uniques=(("document_number_digest",), ("email_digest",)),
     # Masking and encrypting four fields takes longer than writing them.
     batch_rows=16_384,
 )
 
+CATEGORIES = Entity(
+    name="categories",
+    columns=_keyed(
+        Column(name="code", type=ColumnType.TEXT),
+        Column(name="name", type=ColumnType.TEXT),
+        # expense or revenue
+        Column(name="kind", type=ColumnType.TEXT),
+        # An earlier row; null for a root.
+        Column(name="parent_id", type=ColumnType.BIGINT, nullable=True),
+    ),
+    parents=(Parent(entity="categories", column="parent_id"),),
+    uniques=(("code",),),
+)
+
+SUPPLIERS = Entity(
+    name="suppliers",
+    columns=_keyed(
+        Column(name="name", type=ColumnType.TEXT, pii=Pii.COMPANY_NAME),
+        Column(name="document_number", type=ColumnType.TEXT, pii=Pii.DOCUMENT, digest=True),
+        Column(name="category_id", type=ColumnType.BIGINT),
+        Column(name="status", type=ColumnType.TEXT),
+        Column(name="opened_on", type=ColumnType.DATE),
+    ),
+    parents=(Parent(entity="categories", column="category_id"),),
+    uniques=(("document_number_digest",),),
+    batch_rows=16_384,
+)
+
+ADDRESSES = Entity(
+    name="addresses",
+    scales_with="customers",
+    # Nobody has two of one kind.
+    spread=Spread(deck=(0,) * 72 + (1,) * 22 + (2,) * 6, least=1, most=3),
+    columns=_keyed(
+        Column(name="customer_id", type=ColumnType.BIGINT),
+        Column(name="kind", type=ColumnType.TEXT),
+        Column(name="street", type=ColumnType.TEXT, pii=Pii.STREET),
+        Column(name="number", type=ColumnType.TEXT, pii=Pii.STREET),
+        Column(name="complement", type=ColumnType.TEXT, nullable=True, pii=Pii.COMPLEMENT),
+        Column(name="district", type=ColumnType.TEXT),
+        Column(name="city", type=ColumnType.TEXT),
+        Column(name="uf", type=ColumnType.TEXT),
+        Column(name="postal_code", type=ColumnType.TEXT, pii=Pii.POSTAL_CODE),
+    ),
+    parents=(Parent(entity="customers", column="customer_id"),),
+    uniques=(("customer_id", "kind"),),
+    batch_rows=16_384,
+)
+
+BANK_ACCOUNTS = Entity(
+    name="bank_accounts",
+    scales_with="customers",
+    spread=Spread(deck=(0,) * 72 + (1,) * 22 + (2,) * 6, least=1, most=4),
+    columns=_keyed(
+        Column(name="customer_id", type=ColumnType.BIGINT),
+        Column(name="bank_code", type=ColumnType.TEXT),
+        Column(name="agency", type=ColumnType.TEXT, pii=Pii.BANK_ACCOUNT, digest=True),
+        # Null where the bank has none.
+        Column(name="agency_digit", type=ColumnType.TEXT, nullable=True, pii=Pii.BANK_ACCOUNT),
+        Column(name="account", type=ColumnType.TEXT, pii=Pii.BANK_ACCOUNT, digest=True),
+        Column(name="account_digit", type=ColumnType.TEXT, pii=Pii.BANK_ACCOUNT),
+        Column(name="account_kind", type=ColumnType.TEXT),
+        # cpf, cnpj, phone, email or evp; null where the account has no key.
+        Column(name="pix_key_type", type=ColumnType.TEXT, nullable=True),
+        Column(name="pix_key", type=ColumnType.TEXT, nullable=True, pii=Pii.PIX_KEY, digest=True),
+        Column(name="status", type=ColumnType.TEXT),
+    ),
+    parents=(Parent(entity="customers", column="customer_id"),),
+    uniques=(("bank_code", "agency_digest", "account_digest"),),
+    batch_rows=16_384,
+)
+
+CREDIT_LIMITS = Entity(
+    name="credit_limits",
+    scales_with="customers",
+    spread=ONE_EACH,
+    columns=_keyed(
+        Column(name="customer_id", type=ColumnType.BIGINT),
+        Column(name="limit_cents", type=ColumnType.BIGINT),
+        # What the customer owes of the principals of loans that are not settled.
+        Column(name="used_cents", type=ColumnType.BIGINT),
+        Column(name="status", type=ColumnType.TEXT),
+        Column(name="valid_until", type=ColumnType.DATE),
+    ),
+    parents=(Parent(entity="customers", column="customer_id"),),
+    uniques=(("customer_id",),),
+)
+
 LOANS = Entity(
     name="loans",
     scales_with="customers",
+    spread=Spread(deck=LOANS_PER_CUSTOMER_DECK, least=0, most=60),
     columns=_keyed(
         Column(name="customer_id", type=ColumnType.BIGINT),
         Column(name="product", type=ColumnType.TEXT),
@@ -183,9 +244,32 @@ LOANS = Entity(
     parents=(Parent(entity="customers", column="customer_id"),),
 )
 
+CONTRACTS = Entity(
+    name="contracts",
+    scales_with="loans",
+    spread=ONE_EACH,
+    columns=_keyed(
+        Column(name="loan_id", type=ColumnType.BIGINT),
+        Column(name="contract_number", type=ColumnType.TEXT),
+        Column(name="status", type=ColumnType.TEXT),
+        Column(name="signed_on", type=ColumnType.DATE),
+        Column(name="first_due_on", type=ColumnType.DATE),
+        Column(name="last_due_on", type=ColumnType.DATE),
+        Column(name="total_payable_cents", type=ColumnType.BIGINT),
+        Column(name="iof_cents", type=ColumnType.BIGINT),
+        Column(name="cet_annual_bp", type=ColumnType.INTEGER),
+        Column(name="cet_monthly_bp", type=ColumnType.INTEGER),
+        Column(name="late_fee_bp", type=ColumnType.INTEGER),
+        Column(name="late_interest_monthly_bp", type=ColumnType.INTEGER),
+    ),
+    parents=(Parent(entity="loans", column="loan_id"),),
+    uniques=(("loan_id",), ("contract_number",)),
+)
+
 INSTALLMENTS = Entity(
     name="installments",
     scales_with="loans",
+    spread=Spread(deck=TERM_DECK, least=1, most=120),
     columns=_keyed(
         Column(name="loan_id", type=ColumnType.BIGINT),
         Column(name="number", type=ColumnType.SMALLINT),
@@ -201,5 +285,44 @@ INSTALLMENTS = Entity(
     uniques=(("loan_id", "number"),),
 )
 
+FINANCIAL_TRANSACTIONS = Entity(
+    name="financial_transactions",
+    # The release of the loan, and each installment that was paid.
+    scales_with="loans",
+    columns=_keyed(
+        Column(name="loan_id", type=ColumnType.BIGINT),
+        # Null for a release.
+        Column(name="installment_id", type=ColumnType.BIGINT, nullable=True),
+        Column(name="kind", type=ColumnType.TEXT),
+        Column(name="amount_cents", type=ColumnType.BIGINT),
+        Column(name="occurred_on", type=ColumnType.DATE),
+        Column(name="method", type=ColumnType.TEXT),
+        Column(name="description", type=ColumnType.TEXT),
+        # Null unless it went by Pix.
+        Column(name="reference", type=ColumnType.TEXT, nullable=True, pii=Pii.PIX_REFERENCE),
+    ),
+    parents=(Parent(entity="loans", column="loan_id"), Parent(entity="installments", column="installment_id")),
+    uniques=(("installment_id",),),
+)
+
 # In dependency order: a parent stands before its children.
-ENTITIES = MappingProxyType({entity.name: entity for entity in (TENANTS, CUSTOMERS, LOANS, INSTALLMENTS)})
+ENTITIES = MappingProxyType(
+    {
+        entity.name: entity
+        for entity in (
+            TENANTS,
+            USERS,
+            CONSULTANTS,
+            CUSTOMERS,
+            ADDRESSES,
+            BANK_ACCOUNTS,
+            CATEGORIES,
+            SUPPLIERS,
+            CREDIT_LIMITS,
+            LOANS,
+            CONTRACTS,
+            INSTALLMENTS,
+            FINANCIAL_TRANSACTIONS,
+        )
+    }
+)

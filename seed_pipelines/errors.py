@@ -112,16 +112,42 @@ class ProjectFileMissing(BadInput):
         super().__init__(f"cannot find {name} in the working directory. Run the command from the project's folder.")
 
 
+class ShardNotNamed(BadInput):
+    """A Dagster run names no shard, or more than one."""
+
+    code = "shard-not-named"
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        super().__init__(
+            f"cannot run {path}: the run names no single shard. Launch it with one partition, or as a backfill."
+        )
+
+
 class FanoutImpossible(BadInput):
-    """So many children cannot be spread over so many parents."""
+    """So many rows cannot be spread over so many parents."""
 
     code = "fanout-impossible"
 
-    def __init__(self, parents: int, children: int, *, least: int, most: int) -> None:
-        self.parents, self.children, self.least, self.most = parents, children, least, most
+    def __init__(self, entity: str, *, rows: int, parent: str, parents: int, bounds: tuple[int, int]) -> None:
+        self.entity, self.rows, self.parent, self.parents, self.bounds = entity, rows, parent, parents, bounds
+        least, most = bounds
         super().__init__(
-            f"cannot spread {children} rows over {parents} parents: each parent has {least} to {most} of them. "
-            f"Plan between {least * parents} and {most * parents} rows."
+            f"cannot spread {rows} {entity} over {parents} {parent}: each has {least} to {most} of them. "
+            f"Plan between {least * parents} and {most * parents} {entity}, or other {parent}."
+        )
+
+
+class CapTooSmall(BadInput):
+    """The number of rows follows from other rows, and is above the entity's cap."""
+
+    code = "cap-too-small"
+
+    def __init__(self, entity: str, *, rows: int, parent: str, allowed: int) -> None:
+        self.entity, self.rows, self.parent, self.allowed = entity, rows, parent, allowed
+        super().__init__(
+            f"cannot plan {entity}: the planned {parent} have {rows} of them, and volumetry.{entity} allows {allowed}. "
+            f"Let cap and target_pct allow {rows}, or plan fewer {parent}."
         )
 
 
@@ -189,15 +215,16 @@ class WithdrawnCipher(BadInput):
         )
 
 
-class TooManyCustomers(BadInput):
-    """The plan has more customers than a mode has unique documents."""
+class UniquesExhausted(BadInput):
+    """The plan has more rows of an entity than a mode has unique documents or addresses for."""
 
-    code = "too-many-customers"
+    code = "uniques-exhausted"
 
-    def __init__(self, customers: int, *, most: int) -> None:
-        self.customers, self.most = customers, most
+    def __init__(self, entity: str, *, rows: int, most: int) -> None:
+        self.entity, self.rows, self.most = entity, rows, most
         super().__init__(
-            f"cannot generate {customers} customers: each mode has {most} unique CPFs. Lower volumetry.customers.cap."
+            f"cannot generate {rows} {entity}: each mode has {most} unique documents and addresses for them. "
+            f"Lower volumetry.{entity}.cap."
         )
 
 
@@ -268,6 +295,50 @@ class ManifestAlreadyThere(BadInput):
     def __init__(self, path: str) -> None:
         self.path = path
         super().__init__(f"cannot write {path}: it is already there. Edit it, or remove it first.")
+
+
+class DatasetNotFound(BadInput):
+    """There is no such published dataset."""
+
+    code = "dataset-not-found"
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"cannot find a dataset {name}: none is published. See `seed-data dataset list`.")
+
+
+class NoDeadLetters(BadInput):
+    """No batch of the seed run waits for a retry."""
+
+    code = "no-dead-letters"
+
+    def __init__(self, seed_run_id: str) -> None:
+        self.seed_run_id = seed_run_id
+        super().__init__(
+            f"cannot retry seed run {seed_run_id}: no batch of it was given up. See `seed-data dead-letters list`."
+        )
+
+
+class NotADrill(BadInput):
+    """A recovery drill needs a manifest of mode dr."""
+
+    code = "not-a-drill"
+
+    def __init__(self, path: str, *, mode: str) -> None:
+        self.path, self.mode = path, mode
+        super().__init__(f"cannot rehearse {path}: its mode is {mode!r}. Name a manifest of mode 'dr'.")
+
+
+class PurgeWithoutFilter(BadInput):
+    """A purge that names nothing would take everything away."""
+
+    code = "purge-without-filter"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "cannot purge every dataset at once: name --environment, --tenant or --mode, or take those that expired "
+            "with --expired."
+        )
 
 
 class WindowImpossible(BadInput):
@@ -361,6 +432,13 @@ class ReportStoreNotReady(Refused):
         super().__init__(f"cannot keep evidence in {store}: {why}. {what_to_do}")
 
 
+class ReportStoreUnreachable(ReportStoreNotReady):
+    """The store of reports does not answer now."""
+
+    code = "report-store-unreachable"
+    retryable = True
+
+
 class SigningKeyUnavailable(Refused):
     """Reports cannot be signed."""
 
@@ -379,6 +457,13 @@ class TelemetryUnavailable(Refused):
     def __init__(self, *, why: str, what_to_do: str) -> None:
         self.why = why
         super().__init__(f"cannot start without telemetry: {why}. {what_to_do}")
+
+
+class TelemetryUnreachable(TelemetryUnavailable):
+    """The OTLP receiver does not take a first span now."""
+
+    code = "telemetry-unreachable"
+    retryable = True
 
 
 class LeaseHeldElsewhere(Refused):
@@ -405,6 +490,32 @@ class EnvironmentFull(Refused):
         super().__init__(
             f"cannot start in {environment}: its {len(holders)} slots are held by seed runs {', '.join(holders)}. "
             "Wait, or cancel one with `seed-data cancel`."
+        )
+
+
+class QueuedBehind(Refused):
+    """Other seed runs wait for the free slots of the environment, and came first."""
+
+    code = "queued-behind"
+
+    def __init__(self, environment: str, tenant: str, *, ahead: int) -> None:
+        self.environment, self.tenant, self.ahead = environment, tenant, ahead
+        super().__init__(
+            f"cannot start {environment}/{tenant}: {ahead} seed runs wait before it. "
+            "Wait with --wait, or see who waits with `seed-data queue`."
+        )
+
+
+class QueueExpired(Refused):
+    """A seed run waited for its turn as long as it may."""
+
+    code = "queue-expired"
+
+    def __init__(self, environment: str, tenant: str, *, seconds: float) -> None:
+        self.environment, self.tenant, self.seconds = environment, tenant, seconds
+        super().__init__(
+            f"cannot start {environment}/{tenant}: it waited {seconds:.0f} s for its turn and others are still at "
+            "work. See `seed-data queue` and `seed-data status`, and try again later."
         )
 
 
@@ -479,7 +590,7 @@ class DatabaseNotSafe(Refused):
         self.findings = findings
         super().__init__(
             f"cannot write: the database would not keep tenants apart: {'; '.join(findings)}. "
-            "Restore the schema with the migrations, then run `seed-data db check`."
+            "`seed-data preflight` says for each what to do; then run it again."
         )
 
 
@@ -542,6 +653,19 @@ class MaskKeyDiverged(Refused):
         )
 
 
+class GeneratorChanged(Refused):
+    """The seed run was begun by a version that generates other rows."""
+
+    code = "generator-changed"
+
+    def __init__(self, *, expected: str, found: str) -> None:
+        self.expected, self.found = expected, found
+        super().__init__(
+            f"cannot go on: the seed run began with generator {expected} and this is generator {found}. "
+            "Finish it with the version that began it, or start anew with --reseed."
+        )
+
+
 class SeedRunEnded(Refused):
     """The seed run has ended and cannot go on."""
 
@@ -560,6 +684,32 @@ class PublishRefused(Refused):
     def __init__(self, reason: str, *, detail: str) -> None:
         self.reason, self.detail = reason, detail
         super().__init__(f"cannot publish: {reason} ({detail}). Remove those rows, or point them elsewhere.")
+
+
+class PurgeRefused(Refused):
+    """Rows that stay refer to the dataset that would go away."""
+
+    code = "purge-refused"
+
+    def __init__(self, name: str, *, references: tuple[str, ...]) -> None:
+        self.name, self.references = name, references
+        super().__init__(
+            f"cannot purge {name}: rows that stay refer to it ({'; '.join(references)}). "
+            "Remove those rows, or point them elsewhere."
+        )
+
+
+class CheckpointsGone(Refused):
+    """A published seed run is so old, or was followed by another, that its checkpoints were deleted."""
+
+    code = "checkpoints-gone"
+
+    def __init__(self, seed_run_id: str, *, path: str) -> None:
+        self.seed_run_id, self.path = seed_run_id, path
+        super().__init__(
+            f"cannot go through seed run {seed_run_id} again: its checkpoints were deleted, since it ended long ago or "
+            f"another one was published after it. Start anew with `seed-data run {path} --reseed`."
+        )
 
 
 class DatabaseNotConfigured(Refused):
@@ -601,6 +751,45 @@ class StoreNotWriteOnce(Refused):
         )
 
 
+class CanaryMissing(Refused):
+    """A manifest version whose canary has not been published would be run wider."""
+
+    code = "canary-missing"
+
+    def __init__(self, environment: str, tenant: str, *, version: str) -> None:
+        self.environment, self.tenant, self.version = environment, tenant, version
+        super().__init__(
+            f"cannot run {environment}/{tenant} {version} wider: its canary was begun and has not been published. "
+            "Finish the canary of this version first, or give the manifest another version."
+        )
+
+
+class StoppedByFlag(Refused):
+    """A feature flag stops this environment, tenant or mode."""
+
+    code = "stopped-by-flag"
+
+    def __init__(self, flag: str, *, environment: str, tenant: str, mode: str) -> None:
+        self.flag, self.environment, self.tenant, self.mode = flag, environment, tenant, mode
+        super().__init__(
+            f"cannot run {mode} of {environment}/{tenant}: the feature flag {flag!r} is off for it. "
+            "Ask whoever switched it off, then run the same command again."
+        )
+
+
+class FlagsUnavailable(Refused):
+    """Whether seed runs are stopped cannot be found out, so none goes on."""
+
+    code = "flags-unavailable"
+
+    def __init__(self, what: str, *, why: str) -> None:
+        self.what, self.why = what, why
+        super().__init__(
+            f"cannot read the feature flags of {what}: {why}. Correct the file that SEED_FLAGS_FILE names, or the "
+            "provider."
+        )
+
+
 class ManifestGoesBackwards(Refused):
     """A manifest would replace a published dataset by an older or an ambiguous one."""
 
@@ -612,10 +801,14 @@ class ManifestGoesBackwards(Refused):
 
 
 class Failed(SeedError):
-    """Work was begun and could not be finished."""
+    """Work was begun and could not be finished.
+
+    `batch` is the entity, shard and number of the batch that was being written, or None.
+    """
 
     code = "failed"
     exit_code = 4
+    batch: tuple[str, str, int] | None = None
 
 
 class PostgresDidNotStart(Failed):
@@ -723,6 +916,20 @@ class ReportNotStored(Failed):
         super().__init__(f"cannot keep the report {uri}: {why}. The report sensor will try again.")
 
 
+class EarlierReportWaits(Failed):
+    """A report names the one before it, so it cannot be written first."""
+
+    code = "earlier-report-waits"
+    retryable = True
+
+    def __init__(self, seed_run: str, *, earlier: str) -> None:
+        self.seed_run, self.earlier = seed_run, earlier
+        super().__init__(
+            f"cannot write the report of seed run {seed_run}: that of seed run {earlier}, which ended before, waits. "
+            "It follows by itself: see why the earlier one waits."
+        )
+
+
 class ReportNotVerified(Failed):
     """What was read back is not a report that can be trusted."""
 
@@ -789,7 +996,7 @@ class ShardSuperseded(Failed):
 
 
 class CheckpointDiverged(Failed):
-    """A checkpoint covers other rows than the plan says."""
+    """A checkpoint covers other rows than the plan says, or is not what its batch left; the seed run ends."""
 
     code = "checkpoint-diverged"
 
@@ -797,7 +1004,7 @@ class CheckpointDiverged(Failed):
         self.entity, self.shard, self.number = entity, shard, number
         super().__init__(
             f"cannot resume: the checkpoint of batch {number} of {entity} in shard {shard} covers other rows than "
-            "planned. Start anew with --reseed."
+            "planned, or was changed. The build is dropped; start anew with --reseed."
         )
 
 
@@ -821,6 +1028,19 @@ class DevServerEnded(Failed):
     def __init__(self, name: str, *, exit_code: int) -> None:
         self.name, self.ended_with = name, exit_code
         super().__init__(f"cannot go on: Dagster's {name} ended with exit code {exit_code}. Its output says why.")
+
+
+class Unexpected(Failed):
+    """A fault that seed-pipelines did not foresee; the text of the exception is kept back, since it may quote a row."""
+
+    code = "unexpected"
+
+    def __init__(self, name: str, *, place: str, sqlstate: str | None = None) -> None:
+        self.name, self.place, self.sqlstate = name, place, sqlstate
+        state = f" with SQLSTATE {sqlstate}" if sqlstate else ""
+        super().__init__(
+            f"cannot go on: {name}{state} at {place}. This is a fault of seed-pipelines: report it with this line."
+        )
 
 
 class WrongState(Failed):
@@ -851,6 +1071,47 @@ class SeedRunNotFound(Failed):
     def __init__(self, what: str) -> None:
         self.what = what
         super().__init__(f"cannot find seed run {what}: there is none. See `seed-data status`.")
+
+
+class RecoveryMissed(Failed):
+    """A recovery drill took longer than its objectives allow; the dataset is there again."""
+
+    code = "recovery-missed"
+
+    def __init__(self, *, rpo_ms: int, rto_ms: int) -> None:
+        self.rpo_ms, self.rto_ms = rpo_ms, rto_ms
+        super().__init__(
+            f"cannot call this a recovery: RPO was {rpo_ms / 1000:.1f} s (at most 300 s) and RTO {rto_ms / 1000:.1f} s "
+            "(at most 3600 s). Lower volumetry, add shards, or find out what slows the database down."
+        )
+
+
+class BudgetExhausted(Failed):
+    """What is left of the budget does not pay for the next batch: the seed run ends and its build is dropped."""
+
+    code = "budget-exhausted"
+
+    def __init__(self, entity: str, *, shard: str, number: int, left: int, cost: int) -> None:
+        self.entity, self.shard, self.number, self.left, self.cost = entity, shard, number, left, cost
+        super().__init__(
+            f"cannot load batch {number} of {entity} in shard {shard}: the budget has R$ {left / 10**6:.6f} left and "
+            f"the batch needs R$ {cost / 10**6:.6f}. The published dataset is as it was. Raise budget.cost_cap_brl, or "
+            "lower volumetry."
+        )
+
+
+class ErrorBudgetExhausted(Failed):
+    """More batches failed or were slow than the manifest allows: the seed run ends and its build is dropped."""
+
+    code = "error-budget-exhausted"
+
+    def __init__(self, faults: int, *, allowed: int, batches: int) -> None:
+        self.faults, self.allowed, self.batches = faults, allowed, batches
+        super().__init__(
+            f"cannot go on: {faults} of {batches} batches failed or took longer than slo.p99_target_ms, and "
+            f"budget.error_budget_pct allows {allowed}. The published dataset is as it was. Find out what slows the "
+            "database down, then start anew with --reseed."
+        )
 
 
 class Stopped(SeedError):

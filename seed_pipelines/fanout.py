@@ -4,11 +4,17 @@ A fan-out spreads `children` rows over `parents` rows by a deck of weights. Pare
 each block owns an exact share of the children, and within a block the deck is fitted to that share by largest
 remainder and laid out in an order that the key decides. So the total is exactly what the plan says, and the
 children of any parent, or the parents of any children, are found without walking the rows before them.
+
+Where there is exactly one child each, `OneEach` needs no deck. Where the number follows from the parents' values,
+`Counted` keeps a running sum for every few thousand parents and counts anew within them.
 """
 
 import math
-from dataclasses import dataclass
+from bisect import bisect_right
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import cache
+from typing import Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -17,13 +23,103 @@ from seed_pipelines.errors import FanoutImpossible
 
 Int64s = npt.NDArray[np.int64]
 
+# How many children each of so many parents has, from a first one on.
+CountChildren = Callable[[int, int], Int64s]
+
+# Counting anew inside a block takes about a millisecond.
+COUNTED_BLOCK = 2_048
+_COUNTED_AT_ONCE = 32 * COUNTED_BLOCK
+
+
+class Relation(Protocol):
+    """`children` rows under `parents` rows, both counted from 0, the children of one parent next to each other."""
+
+    @property
+    def parents(self) -> int: ...
+
+    @property
+    def children(self) -> int: ...
+
+    def counts_of(self, first_parent: int, parents: int) -> Int64s:
+        """How many children each parent has; int64 of shape (parents,)."""
+
+    def first_child(self, parent: int) -> int:
+        """The row of the first child of `parent`; for `parents` itself, the number of children."""
+
+    def parents_of(self, first_child: int, children: int) -> tuple[Int64s, Int64s]:
+        """The parent of each child and the child's ordinal under it, from 0; two int64 of shape (children,)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OneEach:
+    """Every parent has exactly one child, with its own row number."""
+
+    parents: int
+
+    @property
+    def children(self) -> int:
+        return self.parents
+
+    def counts_of(self, first_parent: int, parents: int) -> Int64s:
+        return np.ones(parents, dtype=np.int64)
+
+    def first_child(self, parent: int) -> int:
+        return parent
+
+    def parents_of(self, first_child: int, children: int) -> tuple[Int64s, Int64s]:
+        return np.arange(first_child, first_child + children, dtype=np.int64), np.zeros(children, dtype=np.int64)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """Children by a count that any range of parents gives alone; `ends` are the running sums of whole blocks."""
+
+    parents: int
+    children: int
+    ends: tuple[int, ...] = field(repr=False)
+    count: CountChildren = field(repr=False, compare=False)
+
+    @classmethod
+    def of(cls, parents: int, *, count: CountChildren) -> Self:
+        """Counts all parents once."""
+        sums: list[Int64s] = []
+        for first in range(0, parents, _COUNTED_AT_ONCE):
+            counts = count(first, min(_COUNTED_AT_ONCE, parents - first))
+            sums.append(np.add.reduceat(counts, np.arange(0, len(counts), COUNTED_BLOCK)))
+        ends = np.cumsum(np.concatenate(sums)).tolist()
+        return cls(parents=parents, children=ends[-1], ends=tuple(ends), count=count)
+
+    def counts_of(self, first_parent: int, parents: int) -> Int64s:
+        return self.count(first_parent, parents)
+
+    def first_child(self, parent: int) -> int:
+        block, inside = divmod(parent, COUNTED_BLOCK)
+        before = self._children_before_block(block)
+        return before + int(self.count(block * COUNTED_BLOCK, inside).sum()) if inside else before
+
+    def parents_of(self, first_child: int, children: int) -> tuple[Int64s, Int64s]:
+        first_block = bisect_right(self.ends, first_child)
+        first_parent = first_block * COUNTED_BLOCK
+        stop = min((bisect_right(self.ends, first_child + children - 1) + 1) * COUNTED_BLOCK, self.parents)
+        owners, ordinals = _children_of(self.count(first_parent, stop - first_parent))
+        skipped = first_child - self._children_before_block(first_block)
+        taken = slice(skipped, skipped + children)
+        return owners[taken] + first_parent, ordinals[taken]
+
+    def _children_before_block(self, block: int) -> int:
+        return self.ends[block - 1] if block else 0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fanout:
     """`children` rows over `parents` rows; every parent has between `least` and `most` of them.
 
-    `deck` holds the relative weight of each card; `key` decides where each card lies in each block.
+    `deck` holds the relative weight of each card; `key` decides where each card lies in each block. `entity` and
+    `parent` are what a refusal calls them.
     """
+
+    entity: str
+    parent: str
 
     parents: int
     children: int
@@ -34,7 +130,13 @@ class Fanout:
 
     def __post_init__(self) -> None:
         if not self.least * self.parents <= self.children <= self.most * self.parents:
-            raise FanoutImpossible(self.parents, self.children, least=self.least, most=self.most)
+            raise FanoutImpossible(
+                self.entity,
+                rows=self.children,
+                parent=self.parent,
+                parents=self.parents,
+                bounds=(self.least, self.most),
+            )
 
     def cards_of(self, first_parent: int, parents: int) -> Int64s:
         """The deck position of each parent; int64 of shape (parents,)."""
@@ -60,10 +162,7 @@ class Fanout:
         """The parent of each child and the child's ordinal under it, from 0; two int64 of shape (children,)."""
         first_block = self._block_of_child(first_child)
         last_block = self._block_of_child(first_child + children - 1)
-        counts = self._block_counts(first_block, last_block + 1)
-        starts = np.cumsum(counts) - counts
-        parents = np.repeat(np.arange(len(counts), dtype=np.int64), counts)
-        ordinals = np.arange(len(parents), dtype=np.int64) - starts[parents]
+        parents, ordinals = _children_of(self._block_counts(first_block, last_block + 1))
         skipped = first_child - self._children_before_block(first_block)
         taken = slice(skipped, skipped + children)
         return parents[taken] + first_block * len(self.deck), ordinals[taken]
@@ -112,6 +211,13 @@ class Fanout:
             else:
                 counts[row] = _fitted_deck(self.deck, share, self.least, self.most)[cards[row]]
         return counts.reshape(-1)
+
+
+def _children_of(counts: Int64s) -> tuple[Int64s, Int64s]:
+    """Of every child in order: its parent, and its ordinal under it, both from 0."""
+    starts = np.cumsum(counts) - counts
+    parents = np.repeat(np.arange(len(counts), dtype=np.int64), counts)
+    return parents, np.arange(len(parents), dtype=np.int64) - starts[parents]
 
 
 @cache

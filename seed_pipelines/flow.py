@@ -1,7 +1,7 @@
 """The seed run on one page; every door calls these four functions, in this order.
 
     begin          preflight, window, claim by idempotency key, lease          (nothing written before all hold)
-    load_entity    per batch: window? cancelled? lease? rate? generate, mask, COPY and checkpoint in one transaction
+    load_entity    per batch: budget? rate? lease? cancelled? window? COPY and checkpoint in one transaction
     publish        when every shard is in: seal, then one transaction
     leave          whatever happened: the shard is given back, the run is failed, paused or cancelled
 
@@ -9,21 +9,25 @@ All of them may be repeated. What is committed stays, and whoever comes next goe
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from uuid import UUID
 
-import pyarrow as pa
-
-from seed_pipelines import catalog
-from seed_pipelines.control import checkpoints, datasets, lease, rate_limit, runs
+from seed_pipelines.control import budget, checkpoints, dead_letters, lease, rate_limit, resume_tokens, runs
+from seed_pipelines.control.admission import assert_admitted
+from seed_pipelines.control.budget import Spending
 from seed_pipelines.control.checkpoints import Checkpoint
 from seed_pipelines.control.lease import Lease
 from seed_pipelines.control.runs import RunRequest, RunState, SeedRun
 from seed_pipelines.errors import (
+    BudgetExhausted,
+    CheckpointDiverged,
+    CheckpointsGone,
+    ErrorBudgetExhausted,
+    Failed,
+    GeneratorChanged,
+    ManifestGoesBackwards,
     MaskKeyDiverged,
-    OracleDisagrees,
     OutsideWindow,
     SeedError,
     SeedRunCancelled,
@@ -31,19 +35,21 @@ from seed_pipelines.errors import (
     Stopped,
     WindowClosed,
 )
-from seed_pipelines.generate.digest import ContentDigest, dataset_hash, digest_of
-from seed_pipelines.generate.oracle import OracleSample, compare_with_oracle
-from seed_pipelines.generate.rows import generate
+from seed_pipelines.generate.digest import ContentDigest, dataset_hash
+from seed_pipelines.generate.oracle import OracleSample
 from seed_pipelines.load import copy, preflight
 from seed_pipelines.load import publish as publishing
-from seed_pipelines.manifest.compare import refuse_regression
+from seed_pipelines.load.prepare import Prepared, one_ahead, prepare
 from seed_pipelines.mask.keys import FieldKeys
-from seed_pipelines.mask.policy import mask_batch
+from seed_pipelines.outside import logs
 from seed_pipelines.outside.postgres import Connection, transaction
 from seed_pipelines.outside.telemetry import Telemetry, require_complete
 from seed_pipelines.plan import Batch, Plan
 
 IGNORE_WINDOW = "ignore_window"
+
+# These end a seed run for good: going on would only spend more, or go on from something else.
+_ENDING = (BudgetExhausted, CheckpointDiverged, ErrorBudgetExhausted)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +63,8 @@ class Session:
     worker: str
     lease_seconds: float = lease.TTL_SECONDS
     sleep: Callable[[float], None] = time.sleep
+    # What feature flags said when it was opened; the report says it too.
+    flags: Mapping[str, bool | str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +91,7 @@ class EntityLoad:
     # None where the seed run was published before.
     fence: int | None
     sealed: bool
+    spending: Spending
 
     @property
     def rows(self) -> int:
@@ -105,8 +114,14 @@ class Publication:
 def begin(session: Session, plan: Plan, request: RunRequest) -> SeedRun:
     """Claim the seed run and its lease; a run that is published already comes back as it is, without a lease."""
     connection = session.connection
-    preflight.assert_safe(connection, tuple(plan.rows))
-    _refuse_regression(connection, plan)
+    with session.telemetry.span("seed.manifest.validate", manifest_hash=plan.manifest.manifest_hash):
+        held = preflight.assert_safe(connection, tuple(plan.rows))
+        _assert_admitted(session, plan)
+    request = replace(
+        request,
+        preflight=tuple(asdict(result) for result in held),
+        flags={**request.flags, **session.flags},
+    )
     with session.telemetry.span("seed.run.begin"), transaction(connection):
         run = runs.claim(connection, plan, request)
         if run.state is RunState.PUBLISHED:
@@ -115,6 +130,8 @@ def begin(session: Session, plan: Plan, request: RunRequest) -> SeedRun:
             raise SeedRunEnded(str(run.id), state=run.state)
         if run.key_check != session.keys.key_check:
             raise MaskKeyDiverged(expected=run.key_check, found=session.keys.key_check)
+        if run.generator_version != request.generator_version:
+            raise GeneratorChanged(expected=run.generator_version, found=request.generator_version)
         run = runs.resume(connection, run, flags=request.flags)
         _assert_window(session, plan, run)
         lease.ensure(connection, run, ttl_seconds=session.lease_seconds)
@@ -126,16 +143,24 @@ def load_entity(session: Session, plan: Plan, run: SeedRun, *, shard: str, entit
     """Write the batches of one entity that are not in yet; seal the entity if its last row is in."""
     started = time.perf_counter()
     done = checkpoints.of_shard(session.connection, run.id, entity=entity, shard=shard)
+    if run.state is RunState.PUBLISHED and not done and plan.shard(shard).ranges[entity].rows:
+        raise CheckpointsGone(str(run.id), path=run.manifest_path)
     oracle, fence, sealed = OracleSample(loans=0), None, True
     if run.state is not RunState.PUBLISHED:
         work = _hold(session, plan, run, shard)
         fence = work.lease.fence
         table = publishing.open_build(session.connection, work.lease, entity)
+        _say_resumed(session, done, shard=shard, entity=entity)
+        resume_tokens.assert_bound(session.keys, run, done, entity=entity, shard=shard)
         todo = checkpoints.missing(plan.batches(shard, entity), done)
-        for batch, prepared in _one_ahead(todo, lambda batch: _prepared(session, plan, batch)):
-            _write(session, work, batch, prepared, table=table)
+        for batch, prepared in one_ahead(todo, lambda batch: _prepared(session, plan, batch)):
+            _pay(session, work, batch)
+            with budget.faults_recorded(session.connection, run, batch, attempt=work.attempt):
+                _write(session, work, batch, prepared, table=table)
             oracle += prepared.oracle
         sealed = publishing.seal(session.connection, work.lease, entity)
+        left = rate_limit.remaining(session.connection, run, plan.manifest.rate_limit)
+        session.telemetry.metrics.rate_limit_left(left)
     loaded = checkpoints.of_shard(session.connection, run.id, entity=entity, shard=shard)
     return EntityLoad(
         entity=entity,
@@ -146,46 +171,46 @@ def load_entity(session: Session, plan: Plan, run: SeedRun, *, shard: str, entit
         oracle=oracle,
         fence=fence,
         sealed=sealed,
+        spending=budget.spending_of(session.connection, run),
     )
 
 
 def publish(session: Session, plan: Plan, run: SeedRun, *, shard: str) -> Publication | None:
     """Close the shard; publish the dataset if it was the last one, else return None."""
     connection = session.connection
-    found = hash_of(connection, run)
+    run = runs.find(connection, run.id)
     if run.state is RunState.PUBLISHED:
-        return Publication(run=run, dataset_hash=found, generation=None)
-    work = _hold(session, plan, run, shard)
-    runs.finish_shard(connection, run, shard, attempt=work.attempt)
-    shards = runs.shards_of(connection, run.id)
-    if sum(1 for state in shards if state.state == "done") < run.shards:
-        return None
-    found = hash_of(connection, run)
+        return Publication(run=run, dataset_hash=hash_of(connection, run), generation=None)
     try:
-        generation = publishing.publish(connection, run, work.lease, dataset_hash=found, ttl_days=ttl_days_of(plan))
-    except SeedError:
-        # Two last shards at once: the other one has published.
-        if runs.find(connection, run.id).state is not RunState.PUBLISHED:
-            raise
-        generation = None
-    return Publication(run=runs.find(connection, run.id), dataset_hash=found, generation=generation)
+        return _close_and_publish(session, plan, run, shard)
+    except SeedError as error:
+        return _done_by_another(connection, run, error)
 
 
 def leave(connection: Connection, seed_run_id: UUID, *, worker: str, error: BaseException) -> None:
-    """A worker stops without having finished: a cancelled run ends, any other can be gone on with."""
+    """A worker stops without having finished: a cancelled run ends, and so does one that used up a budget; any other
+    can be gone on with."""
     if isinstance(error, SeedRunCancelled):
         runs.end(connection, seed_run_id, RunState.CANCELLED, code=error.code, detail=str(error))
         return
+    if isinstance(error, _ENDING):
+        runs.end(connection, seed_run_id, RunState.ABORTED, code=error.code, detail=str(error))
+        return
     code = error.code if isinstance(error, SeedError) else "interrupted"
     detail = str(error) if isinstance(error, SeedError) else f"the worker was stopped by {type(error).__name__}"
+    if isinstance(error, Failed):
+        dead_letters.bury(connection, seed_run_id, error)
     state = RunState.PAUSED if isinstance(error, Stopped) else RunState.FAILED
     runs.leave_shard(connection, seed_run_id, worker=worker, state=state, code=code, detail=detail)
 
 
-def conclude(session: Session, run: SeedRun) -> None:
-    """End the step's telemetry; raises TelemetryIncomplete where a span did not arrive."""
+def conclude(session: Session, run: SeedRun, *, step: str) -> None:
+    """End the step's telemetry; raises TelemetryIncomplete where a span did not arrive.
+
+    A step that lost spans keeps the seed run from being published until it has been repeated without a loss.
+    """
     state = session.telemetry.finish()
-    runs.add_telemetry(session.connection, run.id, state)
+    runs.add_telemetry(session.connection, run.id, state, step=step)
     require_complete(state)
 
 
@@ -195,7 +220,8 @@ def cancel(connection: Connection, seed_run_id: UUID) -> SeedRun:
     if run.is_finished:
         raise SeedRunEnded(str(run.id), state=run.state)
     runs.request_cancel(connection, seed_run_id)
-    if lease.holder_of(connection, run) != run.id:
+    at_work = any(shard.state == "active" for shard in runs.shards_of(connection, run.id))
+    if not at_work or lease.holder_of(connection, run) != run.id:
         reason = SeedRunCancelled(str(run.id))
         runs.end(connection, seed_run_id, RunState.CANCELLED, code=reason.code, detail=str(reason))
     return runs.find(connection, seed_run_id)
@@ -203,6 +229,8 @@ def cancel(connection: Connection, seed_run_id: UUID) -> SeedRun:
 
 def hash_of(connection: Connection, run: SeedRun) -> str:
     """The dataset's hash, out of the checkpoints: whatever the shards and batches were, the same rows give it."""
+    if run.dataset_hash is not None:
+        return run.dataset_hash
     rows: dict[str, int] = dict.fromkeys(run.planned_rows, 0)
     digests: dict[str, list[str]] = {entity: [] for entity in run.planned_rows}
     for checkpoint in checkpoints.of_run(connection, run.id):
@@ -225,68 +253,114 @@ def ttl_days_of(plan: Plan) -> int:
     return {"carga": ttl.carga_days, "dr": ttl.dr_days}.get(plan.manifest.mode, ttl.baseline_days)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Prepared:
-    """A batch ready to be written."""
-
-    rows: pa.RecordBatch
-    digest: ContentDigest
-    oracle: OracleSample
-    seconds: float
-
-
 def _hold(session: Session, plan: Plan, run: SeedRun, shard: str) -> ShardWork:
     """The right to write one shard, taken or renewed. Every step takes it: a retry may skip the steps before."""
-    held = lease.ensure(session.connection, run, ttl_seconds=session.lease_seconds)
-    attempt = runs.begin_shard(session.connection, run, shard, worker=session.worker)
+    connection = session.connection
+    # The shard is at work first: a worker that leaves from now on sees it, and one that just left is made good.
+    attempt = runs.begin_shard(connection, run, shard, worker=session.worker)
+    with transaction(connection):
+        runs.resume(connection, run, flags={})
+        held = lease.ensure(connection, run, ttl_seconds=session.lease_seconds)
     return ShardWork(run=run, plan=plan, shard=shard, lease=held, attempt=attempt)
 
 
-def _prepared(session: Session, plan: Plan, batch: Batch) -> _Prepared:
-    """Generate, check and mask one batch: no database, no clock, the same bytes whoever does it."""
-    started = time.perf_counter()
-    rows = generate(plan, batch.entity, first_row=batch.first_row, rows=batch.rows)
-    oracle = compare_with_oracle(plan, batch.entity, first_row=batch.first_row, rows=rows)
-    if oracle.differing:
-        raise OracleDisagrees(batch.entity, indexes=oracle.differing)
-    masked = mask_batch(catalog.ENTITIES[batch.entity], rows, session.keys)
-    digest = digest_of(rows, first_row=batch.first_row)
-    return _Prepared(rows=masked, digest=digest, oracle=oracle, seconds=time.perf_counter() - started)
+def _close_and_publish(session: Session, plan: Plan, run: SeedRun, shard: str) -> Publication | None:
+    connection = session.connection
+    work = _hold(session, plan, run, shard)
+    # Nobody sees a row before it is known that what made it was seen.
+    session.telemetry.require_delivered()
+    runs.finish_shard(connection, run, shard, attempt=work.attempt)
+    shards = runs.shards_of(connection, run.id)
+    if sum(1 for state in shards if state.state == "done") < run.shards:
+        return None
+    runs.assert_observed(connection, run)
+    budget.assert_few_faults(connection, run, plan)
+    found = hash_of(connection, run)
+    generation = publishing.publish(connection, run, work.lease, dataset_hash=found, ttl_days=ttl_days_of(plan))
+    published = runs.find(connection, run.id)
+    _measure_publication(session, published)
+    return Publication(run=published, dataset_hash=found, generation=generation)
 
 
-def _one_ahead(batches: Iterable[Batch], prepare: Callable[[Batch], _Prepared]) -> Iterator[tuple[Batch, _Prepared]]:
-    """Each batch with its rows; the next one is made while the server takes this one in."""
-    with ThreadPoolExecutor(max_workers=1) as background:
-        waiting = None
-        for batch in batches:
-            ready, waiting = waiting, (batch, background.submit(prepare, batch))
-            if ready is not None:
-                yield ready[0], ready[1].result()
-        if waiting is not None:
-            yield waiting[0], waiting[1].result()
+def _measure_publication(session: Session, run: SeedRun) -> None:
+    for entity, rows in run.planned_rows.items():
+        session.telemetry.metrics.rows_published(rows, entity=entity)
+    if run.finished_at is not None:
+        milliseconds = round((run.finished_at - run.started_at).total_seconds() * 1000)
+        session.telemetry.metrics.run_took(milliseconds, outcome=run.state.value)
 
 
-def _write(session: Session, work: ShardWork, batch: Batch, prepared: _Prepared, *, table: str) -> None:
+def _done_by_another(connection: Connection, run: SeedRun, error: SeedError) -> Publication:
+    """Two last shards at once: one of them publishes, and the other finds it done. Else the error stands."""
+    now = runs.find(connection, run.id)
+    if now.state is RunState.CANCELLED:
+        raise SeedRunCancelled(str(run.id)) from None
+    if now.state is not RunState.PUBLISHED:
+        raise error
+    return Publication(run=now, dataset_hash=hash_of(connection, now), generation=None)
+
+
+def _say_resumed(session: Session, done: Iterable[Checkpoint], *, shard: str, entity: str) -> None:
+    """A span for each batch that an earlier attempt committed: that attempt may have died with its spans."""
+    for checkpoint in done:
+        with session.telemetry.span(
+            "seed.batch.resumed", shard=shard, entity=entity, batch=checkpoint.number, rows=checkpoint.rows
+        ):
+            pass
+
+
+def _prepared(session: Session, plan: Plan, batch: Batch) -> Prepared:
+    return prepare(plan, batch, session.keys)
+
+
+def _pay(session: Session, work: ShardWork, batch: Batch) -> None:
+    """Reserve what the batch costs; the first to see four fifths spent says so."""
+    if budget.reserve(session.connection, work.run, work.plan, batch):
+        spending = budget.spending_of(session.connection, work.run)
+        session.telemetry.metrics.budget_spent(spending.percent)
+        logs.event("budget almost spent", entity=batch.entity, shard=batch.shard, budget_pct=spending.percent)
+
+
+def _write(session: Session, work: ShardWork, batch: Batch, prepared: Prepared, *, table: str) -> None:
     """One batch and its checkpoint in one transaction, guarded first and renewed last."""
     connection, plan = session.connection, work.plan
-    session.sleep(rate_limit.reserve(connection, work.run, plan.manifest.rate_limit))
+    _await_turn(session, work)
     started = time.perf_counter()
     span = session.telemetry.span("seed.batch", shard=batch.shard, entity=batch.entity, batch=batch.number)
     with span, transaction(connection):
         now = lease.guard(connection, work.lease, shard=work.shard, attempt=work.attempt)
+        preflight.assert_still_safe(connection, tuple(plan.rows), build_table=table, tenant_id=work.run.tenant_id)
         if not (work.run.flags.get(IGNORE_WINDOW) or plan.manifest.window.is_open(now)):
             raise WindowClosed(now=now, opens=plan.manifest.window.next_opening(now))
         copy.copy_rows(connection, table, prepared.rows)
         elapsed_ms = round((time.perf_counter() - started + prepared.seconds) * 1000)
+        digest = prepared.digest.hex()
         checkpoints.record(
             connection,
             work.lease,
             batch,
             attempt=work.attempt,
-            digest=prepared.digest.hex(),
+            digest=digest,
             elapsed_ms=elapsed_ms,
+            token=resume_tokens.token_of(session.keys, work.run, work.lease, batch, digest=digest),
         )
+        if elapsed_ms > plan.manifest.slo.p99_target_ms:
+            budget.record_slow(connection, work.run, batch, attempt=work.attempt, elapsed_ms=elapsed_ms)
         lease.renew(connection, work.lease, ttl_seconds=session.lease_seconds)
+    session.telemetry.metrics.batch_took(elapsed_ms, entity=batch.entity)
+
+
+def _await_turn(session: Session, work: ShardWork) -> None:
+    """Wait as long as the rate limit says; the lease lives on, and a cancellation is noticed."""
+    wait = rate_limit.reserve(session.connection, work.run, work.plan.manifest.rate_limit)
+    longest = session.lease_seconds / 3
+    while wait > longest:
+        session.sleep(longest)
+        wait -= longest
+        with transaction(session.connection):
+            lease.guard(session.connection, work.lease, shard=work.shard, attempt=work.attempt)
+            lease.renew(session.connection, work.lease, ttl_seconds=session.lease_seconds)
+    session.sleep(wait)
 
 
 def _assert_window(session: Session, plan: Plan, run: SeedRun) -> None:
@@ -295,10 +369,9 @@ def _assert_window(session: Session, plan: Plan, run: SeedRun) -> None:
         raise OutsideWindow(str(window), now=now, opens=window.next_opening(now))
 
 
-def _refuse_regression(connection: Connection, plan: Plan) -> None:
-    metadata = plan.manifest.metadata
-    dataset = datasets.published(
-        connection, environment=metadata.environment, tenant=metadata.tenant, mode=plan.manifest.mode
-    )
-    if dataset is not None:
-        refuse_regression(dataset.manifest_version, dataset.reference_datetime, plan.manifest)
+def _assert_admitted(session: Session, plan: Plan) -> None:
+    try:
+        assert_admitted(session.connection, plan)
+    except ManifestGoesBackwards as error:
+        session.telemetry.metrics.manifest_rejected(error_code=error.code)
+        raise

@@ -18,6 +18,7 @@ ALLOWED_KEYS = frozenset(
     {
         "attempt",
         "batch",
+        "budget_pct",
         "code",
         "commit",
         "dataset_hash",

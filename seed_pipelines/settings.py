@@ -5,6 +5,7 @@ No other module reads an environment variable. Secrets are held here by value an
 """
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +25,8 @@ class Settings:
         database_url: the loader's connection; None means the embedded server of `home`.
         environment: the only environment that this installation serves; None serves every manifest.
         worm_url: where reports go; None means `file://` under `home`, which only dev accepts.
+        vault_jwt_file: the service account's token; None means where Kubernetes mounts it.
+        json_logs: whether SEED_LOG asks for a JSON object a line on standard error.
         is_ci: whether CI is set: the local dev key is refused then.
     """
 
@@ -36,9 +39,20 @@ class Settings:
     vault_token: str | None = field(repr=False, default=None)
     vault_role_id: str | None = field(repr=False, default=None)
     vault_secret_id: str | None = field(repr=False, default=None)
+    vault_kubernetes_role: str | None = None
+    vault_jwt_file: Path | None = None
+    vault_namespace: str | None = None
+    vault_ca_file: str | None = None
     vault_key_version: int = 1
     otlp_endpoint: str | None = None
+    json_logs: bool = False
     lease_seconds: float = 60.0
+    # Feature flags; None means the provider that the installation registered, if any.
+    flags_file: Path | None = None
+    # In whole millionths of a real; None means the standard price.
+    price_million_rows: int | None = None
+    price_gib_month: int | None = None
+    price_worker_hour: int | None = None
     is_ci: bool = False
 
     @property
@@ -63,13 +77,40 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
         vault_token=environ.get("SEED_VAULT_TOKEN") or None,
         vault_role_id=environ.get("SEED_VAULT_ROLE_ID") or None,
         vault_secret_id=environ.get("SEED_VAULT_SECRET_ID") or None,
+        vault_kubernetes_role=environ.get("SEED_VAULT_KUBERNETES_ROLE") or None,
+        vault_jwt_file=Path(environ["SEED_VAULT_JWT_FILE"]) if environ.get("SEED_VAULT_JWT_FILE") else None,
+        vault_namespace=environ.get("SEED_VAULT_NAMESPACE") or None,
+        vault_ca_file=environ.get("SEED_VAULT_CA_FILE") or None,
         vault_key_version=_whole(environ, "SEED_VAULT_KEY_VERSION", 1),
         otlp_endpoint=environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
         or environ.get("OTEL_EXPORTER_OTLP_ENDPOINT")
         or None,
+        json_logs=_json_logs(environ),
+        flags_file=Path(environ["SEED_FLAGS_FILE"]) if environ.get("SEED_FLAGS_FILE") else None,
+        price_million_rows=_price(environ, "SEED_PRICE_MILLION_ROWS_BRL"),
+        price_gib_month=_price(environ, "SEED_PRICE_GIB_MONTH_BRL"),
+        price_worker_hour=_price(environ, "SEED_PRICE_WORKER_HOUR_BRL"),
         lease_seconds=float(_whole(environ, "SEED_LEASE_SECONDS", 60)),
         is_ci=environ.get("CI", "").lower() not in ("", "0", "false"),
     )
+
+
+def _json_logs(environ: Mapping[str, str]) -> bool:
+    text = environ.get("SEED_LOG", "")
+    if text not in ("", "json"):
+        raise SettingNotUsable("SEED_LOG", text, wanted="json")
+    return text == "json"
+
+
+def _price(environ: Mapping[str, str], name: str) -> int | None:
+    """Reais with up to six decimals, as millionths of a real."""
+    text = environ.get(name, "")
+    if not text:
+        return None
+    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6})?", text, re.ASCII):
+        raise SettingNotUsable(name, text, wanted="a price in reais such as 0.25, with at most six decimals")
+    whole, _, part = text.partition(".")
+    return int(whole) * 10**6 + int(part.ljust(6, "0"))
 
 
 def _whole(environ: Mapping[str, str], name: str, default: int) -> int:

@@ -2,13 +2,18 @@
 
 from decimal import Decimal
 
+from seed_pipelines.generate.rows import COUNTERS
 from seed_pipelines.manifest.model import Manifest, Mode
 from seed_pipelines.manifest.seal import canonical_hash
-from seed_pipelines.plan import plan_of
+from seed_pipelines.plan import Overrides, plan_of
 
 # One in twenty of each, so that a few hundred loans have all of them.
 ALL_STATES = {
+    "users": {"blocked": Decimal(20)},
+    "consultants": {"blocked": Decimal(25)},
     "customers": {"blocked": Decimal("2.5")},
+    "bank_accounts": {"blocked": Decimal(2)},
+    "credit_limits": {"blocked": Decimal(3)},
     "loans": {
         "delinquent": Decimal(8),
         "cancelled": Decimal("2.5"),
@@ -20,22 +25,50 @@ ALL_STATES = {
 
 def manifest_data(
     *,
+    users=5,
+    consultants=4,
     customers=60,
+    addresses=None,
+    bank_accounts=None,
+    categories=12,
+    suppliers=10,
+    credit_limits=None,
     loans=None,
+    contracts=None,
     installments=None,
+    financial_transactions=None,
     mode="baseline",
     tenant="acme",
     environment="dev",
     states=None,
     **metadata,
 ):
-    """Plain data of a whole manifest; twice as many loans as customers, twelve installments a loan."""
+    """Plain data of a whole manifest; twice as many loans as customers, twelve installments a loan.
+
+    A cap of 0 leaves the entity out; the caps of what follows from other rows are as large as they can have to be.
+    """
     mode = Mode(mode)
     if states is None:
         states = ALL_STATES if mode in (Mode.CARGA, Mode.DR) else {}
     loans = 2 * customers if loans is None else loans
     installments = 12 * loans if installments is None else installments
-    caps = {"tenants": 1, "customers": customers, "loans": loans, "installments": installments}
+    caps = {
+        "tenants": 1,
+        "users": users,
+        "consultants": consultants,
+        "customers": customers,
+        "addresses": customers * 4 // 3 if addresses is None else addresses,
+        "bank_accounts": customers * 4 // 3 if bank_accounts is None else bank_accounts,
+        "categories": categories,
+        "suppliers": suppliers,
+        "credit_limits": customers if credit_limits is None else credit_limits,
+        "loans": loans,
+        "contracts": loans if contracts is None else contracts,
+        "installments": installments,
+        "financial_transactions": (installments and loans + installments)
+        if financial_transactions is None
+        else financial_transactions,
+    }
     data = {
         "metadata": {
             "tenant": tenant,
@@ -71,4 +104,5 @@ def make_manifest(**wishes):
 
 
 def make_plan(*, shards=None, batch_rows=None, publisher=None, **wishes):
-    return plan_of(make_manifest(**wishes), shards=shards, batch_rows=batch_rows, publisher=publisher)
+    overrides = Overrides(shards=shards, batch_rows=batch_rows, publisher=publisher)
+    return plan_of(make_manifest(**wishes), counters=COUNTERS, overrides=overrides)

@@ -19,7 +19,7 @@ import hvac
 import pytest
 import requests
 
-from seed_pipelines.outside.vault import VaultSettings
+from seed_pipelines.outside.vault_session import VaultSettings
 
 ROOT_TOKEN = "seed-test-root"
 

@@ -27,8 +27,12 @@ class OtlpReceiver:
         self._thread.start()
 
     @property
+    def port(self):
+        return self._server.server_port
+
+    @property
     def endpoint(self):
-        return f"http://127.0.0.1:{self._server.server_port}"
+        return f"http://127.0.0.1:{self.port}"
 
     def span(self, name):
         return next(span for span in self.spans if span.name == name)

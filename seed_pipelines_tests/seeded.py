@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from uuid import uuid4
 
@@ -79,34 +79,46 @@ def seeded(postgres_server, seeded_template) -> Iterator[SeededDatabase]:
         administrator.execute(
             sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(seeded_template))
         )
+        # A clone has the template's schemas and not its rights on the database itself.
+        administrator.execute(sql.SQL("GRANT CREATE ON DATABASE {} TO seed_owner").format(sql.Identifier(name)))
+        administrator.execute(sql.SQL("REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name)))
         yield SeededDatabase(name=name, server=postgres_server)
         administrator.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
-@pytest.fixture
-def open_session(seeded, tmp_path) -> Iterator[Callable[..., Session]]:
-    """Sessions as a door would open them, with a key of the test's own; closed after the test."""
-    opened = []
-
-    def open_one(
-        *, environment="dev", tenant="acme", secret=b"k" * 32, worker=None, lease_seconds=60.0, sleep=time.sleep
-    ) -> Session:
-        scope = connected(seeded.loader_url)
+@contextmanager
+def open_one_session(
+    url,
+    home,
+    *,
+    environment="dev",
+    tenant="acme",
+    secret=b"k" * 32,
+    worker=None,
+    lease_seconds=60.0,
+    sleep=time.sleep,
+) -> Iterator[Session]:
+    """A session as a door would open it, with a key of the test's own."""
+    with connected(url) as connection:
         session = Session(
-            connection=scope.__enter__(),
+            connection=connection,
             keys=FieldKeys(secret, environment=environment, tenant=tenant),
-            telemetry=open_telemetry(about={}, environment="dev", home=tmp_path, otlp_endpoint=None),
+            telemetry=open_telemetry(about={}, environment="dev", home=home, otlp_endpoint=None),
             worker=worker or uuid4().hex,
             lease_seconds=lease_seconds,
             sleep=sleep,
         )
-        opened.append((scope, session))
-        return session
+        try:
+            yield session
+        finally:
+            session.telemetry.finish()
 
-    yield open_one
-    for scope, session in opened:
-        session.telemetry.finish()
-        scope.__exit__(None, None, None)
+
+@pytest.fixture
+def open_session(seeded, tmp_path) -> Iterator[Callable[..., Session]]:
+    """Opens sessions on the test's database; all are closed after the test."""
+    with ExitStack() as opened:
+        yield lambda **wishes: opened.enter_context(open_one_session(seeded.loader_url, tmp_path, **wishes))
 
 
 def request_for(session: Session, key="first", *, ignore_window=True, may_join=False) -> RunRequest:

@@ -27,8 +27,12 @@ def use_local_instance(installation: Installation) -> None:
     home = installation.settings.home.absolute() / "dagster"
     home.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(INSTANCE_FILE, home / INSTANCE_FILE)
+    local = LocalDatabase(installation.settings.home)
+    if not local.is_running():
+        # Our own tables may lie elsewhere; Dagster's storage is still the local server's.
+        local.start()
     os.environ["DAGSTER_HOME"] = str(home)
-    os.environ["SEED_DAGSTER_DATABASE_URL"] = LocalDatabase(installation.settings.home).dagster_url()
+    os.environ["SEED_DAGSTER_DATABASE_URL"] = local.dagster_url()
 
 
 def publish_settings(settings: Settings) -> None:

@@ -5,11 +5,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import dagster as dg
+from dagster_postgres.utils import DagsterPostgresException
+from sqlalchemy.exc import DBAPIError
 
 from seed_pipelines.cli import doors
 from seed_pipelines.cli.dagster_home import has_instance_file, use_local_instance
 from seed_pipelines.cli.run_summary import Ended
-from seed_pipelines.errors import error_class_of
+from seed_pipelines.errors import DatabaseUnavailable, error_class_of
 from seed_pipelines.orchestration import names
 from seed_pipelines.orchestration.location import definitions_of
 from seed_pipelines.orchestration.names import ManifestName
@@ -42,6 +44,7 @@ def run_shard(
     *,
     key: str,
     ignore_window: bool,
+    wait: bool,
 ) -> Ended | None:
     """One Dagster run; None where it went well."""
     name = ManifestName.of_path(path)
@@ -49,12 +52,17 @@ def run_shard(
     tags = {names.IDEMPOTENCY_KEY_TAG: key, names.TRIGGER_TAG: "command"}
     if ignore_window:
         tags[names.IGNORE_WINDOW_TAG] = "true"
+    if wait:
+        tags[names.WAIT_TAG] = "true"
     try:
         result = job.execute_in_process(
             instance=instance, partition_key=shard, tags=tags, run_config=_QUIET, raise_on_error=False
         )
     except (dg.DagsterExecutionInterruptedError, KeyboardInterrupt):
         return _INTERRUPTED
+    except (DagsterPostgresException, DBAPIError):
+        # Dagster's own storage is in the same server, and it cannot write down that the server is gone.
+        raise DatabaseUnavailable("") from None
     return None if result.success else _ended(result)
 
 

@@ -21,7 +21,7 @@ def serve(*, port: int) -> None:
     workspace = ["-w", dagster_home.WORKSPACE_FILE]
     commands = {
         "webserver": ["-m", "dagster_webserver", "-h", "127.0.0.1", "-p", str(port), *workspace],
-        "daemon": ["-m", "dagster._daemon.cli.entrypoint", "run", *workspace],
+        "daemon": ["-m", "dagster._daemon", "run", *workspace],
     }
     children = {name: subprocess.Popen([sys.executable, *arguments]) for name, arguments in commands.items()}
     print(f"Dagster: http://127.0.0.1:{port} (Ctrl-C ends it; the embedded PostgreSQL stays)")  # noqa: T201
@@ -31,6 +31,9 @@ def serve(*, port: int) -> None:
     except KeyboardInterrupt:
         print("ending", file=sys.stderr)  # noqa: T201
     finally:
+        # A second signal must not leave a child behind.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         _end(list(children.values()))
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from seed_pipelines.control import migrations
 from seed_pipelines.errors import PathOutsideManifests, SeedRunNotFound
 from seed_pipelines.local_database import LocalDatabase
 from seed_pipelines.outside.postgres import Connection, connected
+from seed_pipelines.plan import Plan
 from seed_pipelines.session import Installation
 from seed_pipelines.settings import from_environment
 
@@ -48,6 +50,13 @@ def manifest_name(installation: Installation, given: str) -> str:
     if path.is_absolute():
         raise PathOutsideManifests(given)
     return path.as_posix()
+
+
+def plan_at(given: str) -> tuple[Plan, datetime]:
+    """The plan of a manifest, and the moment at which it is looked at: this machine's, since nothing is decided."""
+    installation = installation_of()
+    plan = installation.plan(installation.manifest(manifest_name(installation, given)))
+    return plan, datetime.now(UTC)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from seed_pipelines.cli import db, manifest, report, runs
+from seed_pipelines.cli import dataset, db, dead_letters, dr, keys, manifest, preflight, report, runs
 from seed_pipelines.errors import SeedError
 
 app = typer.Typer(
@@ -19,12 +19,19 @@ app = typer.Typer(
     help="Believable, masked, repeatable data for a multi-tenant lending platform, from versioned manifests.",
 )
 app.add_typer(manifest.app, name="manifest", help="Write, seal and check manifests.")
+app.add_typer(dataset.app, name="dataset", help="List and purge the published datasets.")
+app.add_typer(dead_letters.app, name="dead-letters", help="Batches that were given up: list and retry.")
+app.add_typer(dr.app, name="dr", help="Recovery drills: RPO and RTO of a dr dataset.")
 app.add_typer(report.app, name="report", help="Show and verify the signed reports.")
+app.add_typer(keys.app, name="keys", help="Look at and rotate the keys that mask and sign.")
 app.add_typer(db.app, name="db", help="The database: roles, migrations, the embedded server.")
 app.command("plan")(runs.plan)
+app.command("explain")(runs.explain)
+app.command("preflight")(preflight.preflight)
 app.command("run")(runs.run)
 app.command("status")(runs.status)
 app.command("cancel")(runs.cancel)
+app.command("queue")(runs.queue)
 
 Port = Annotated[int, typer.Option(help="Where Dagster's UI listens, on 127.0.0.1.")]
 

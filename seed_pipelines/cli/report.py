@@ -64,14 +64,26 @@ def verify(
 @app.command()
 def show(
     location: Annotated[str, typer.Argument(metavar="FILE", help="Path, file:// or s3://.")],
+    html: Annotated[
+        Path | None, typer.Option(help="Write a page with plots to this file, which needs nothing else.")
+    ] = None,
 ) -> None:
-    """Show a report to a person. This does not verify it."""
+    """Show a report to a person. This does not verify it.
+
+    Example: seed-data report show report.json --html report.html
+    """
     from rich.console import Console
 
     from seed_pipelines.evidence.verify import payload_of
     from seed_pipelines.outside.report_store import read_report
 
     payload = payload_of(read_report(location))
+    if html is not None:
+        from seed_pipelines.cli.report_page import page_of
+
+        html.write_text(page_of(payload, location=location), encoding="utf-8")
+        typer.echo(f"written to {html}")
+        return
     console = Console()
     console.print(_summary(payload))
     console.print(_rows(payload))

@@ -29,6 +29,7 @@ class Wish:
     reseed: bool
     wait_for_window: bool
     ignore_window: bool
+    wait: bool
 
 
 def run_manifest(given: str, wish: Wish, *, as_json: bool) -> int:
@@ -37,7 +38,7 @@ def run_manifest(given: str, wish: Wish, *, as_json: bool) -> int:
     asked = doors.installation_of()
     name = doors.manifest_name(asked, given)
     plan = asked.plan(asked.manifest(name))
-    _assert_possible(plan, wish)
+    assert_possible(plan, wish)
     installation = doors.with_local_database(asked)
     dagster_home.publish_settings(installation.settings)
     with connected(installation.database_url(), application="seed-data") as connection:
@@ -89,7 +90,8 @@ def _key_in_force(connection: Connection, plan: Plan, key: str, dataset: dataset
     return runs.find(connection, dataset.seed_run_id).idempotency_key
 
 
-def _assert_possible(plan: Plan, wish: Wish) -> None:
+def assert_possible(plan: Plan, wish: Wish) -> None:
+    """Raises WindowNotIgnorable or ShardUnknown."""
     environment = plan.manifest.metadata.environment
     if wish.ignore_window and environment != DEV:
         raise WindowNotIgnorable(environment)
@@ -121,7 +123,9 @@ def _run_shards(
     shards = [wish.shard] if wish.shard else list(plan.shard_keys)
     with dagster_instance(installation) as instance, progress_of(installation, plan, key=key, quiet=quiet):
         for shard in shards:
-            ended = run_shard(installation, instance, name, shard, key=key, ignore_window=wish.ignore_window)
+            ended = run_shard(
+                installation, instance, name, shard, key=key, ignore_window=wish.ignore_window, wait=wish.wait
+            )
             if ended is not None:
                 return ended
     return None

@@ -39,8 +39,7 @@ def show_failure(ended: Ended, run: SeedRun | None, *, as_json: bool) -> int:
 
 def show(connection: Connection, plan: Plan, run: SeedRun, *, seconds: float | None, as_json: bool) -> None:
     """The end of a run; `seconds` is None where nothing had to be done."""
-    progress = checkpoints.progress(connection, run.id)
-    actual = {entity: progress[entity].rows if entity in progress else 0 for entity in run.planned_rows}
+    actual = checkpoints.rows_of(connection, run)
     place = outbox.place_of(connection, run.id)
     report = place.uri if place else None
     if as_json:

@@ -17,14 +17,27 @@ def plan(manifest: ManifestPath, as_json: AsJson = False) -> None:
     Example: seed-data plan manifests/dev/acme.yaml
     """
     from seed_pipelines.cli import show
-    from seed_pipelines.cli.doors import installation_of, manifest_name
+    from seed_pipelines.cli.doors import plan_at
+    from seed_pipelines.plan_summary import summary_of
 
-    installation = installation_of()
-    found = installation.plan(installation.manifest(manifest_name(installation, manifest)))
+    found, now = plan_at(manifest)
     if as_json:
-        typer.echo(json.dumps(show.plan_object(found)))
+        typer.echo(json.dumps(summary_of(found, now=now)))
     else:
-        show.plan_table(found)
+        show.plan_table(found, now=now)
+
+
+def explain(manifest: ManifestPath) -> None:
+    """What a run of this manifest will do, step by step, in words. Nothing is written.
+
+    Example: seed-data explain manifests/dev/acme.yaml
+    """
+    from seed_pipelines.cli.doors import plan_at
+    from seed_pipelines.plan_summary import explanation_of
+
+    found, now = plan_at(manifest)
+    for number, paragraph in enumerate(explanation_of(found, now=now), start=1):
+        typer.echo(f"{number:2}. {paragraph}")
 
 
 def run(
@@ -40,14 +53,26 @@ def run(
     ignore_window: Annotated[
         bool, typer.Option("--ignore-window", help="Pass over the window; only in environment dev.")
     ] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait up to five minutes where the tenant or the environment is busy.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Go through all of it, roll it back, and say what a run would do.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Run a manifest through its Dagster job, and wait for the end.
 
-    The same command goes on where a stopped run was: nothing is written twice.
+    The same command goes on where a stopped run was: nothing is written twice. With --dry-run nothing is kept: no seed
+    run, no checkpoint, no report, and no key, window or store is asked for.
 
     Examples: seed-data run manifests/dev/acme.yaml --ignore-window; seed-data run dev/globex.yaml --shard 0002
     """
+    if dry_run:
+        from seed_pipelines.cli.dry_run import rehearse_manifest
+
+        rehearse_manifest(manifest, as_json=as_json)
+        return
     from seed_pipelines.cli.run_command import Wish, run_manifest
 
     wish = Wish(
@@ -56,6 +81,7 @@ def run(
         reseed=reseed,
         wait_for_window=wait_for_window,
         ignore_window=ignore_window,
+        wait=wait,
     )
     raise typer.Exit(run_manifest(manifest, wish, as_json=as_json))
 
@@ -72,7 +98,7 @@ def status(
     """
     from seed_pipelines.cli import show
     from seed_pipelines.cli.doors import run_id_of, with_database
-    from seed_pipelines.control import checkpoints, runs
+    from seed_pipelines.control import budget, checkpoints, runs
 
     with with_database() as connection:
         if seed_run is None:
@@ -81,7 +107,23 @@ def status(
             return
         one = runs.find(connection, run_id_of(seed_run))
         shards = runs.shards_of(connection, one.id)
-        show.one_run(one, shards, checkpoints.progress(connection, one.id), as_json=as_json)
+        spending = budget.spending_of(connection, one)
+        show.one_run(one, shards, checkpoints.rows_of(connection, one), spending=spending, as_json=as_json)
+
+
+def queue(
+    environment: Annotated[str | None, typer.Option(help="Only this environment.")] = None, as_json: AsJson = False
+) -> None:
+    """Who waits for a busy tenant or environment, who waited, how long, and why it ended.
+
+    Example: seed-data queue --environment staging
+    """
+    from seed_pipelines.cli import show
+    from seed_pipelines.cli.doors import with_database
+    from seed_pipelines.control import queue as waits
+
+    with with_database() as connection:
+        show.waits(waits.recent(connection, environment=environment), as_json=as_json)
 
 
 def cancel(

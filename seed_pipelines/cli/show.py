@@ -2,56 +2,39 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from seed_pipelines.control.checkpoints import Progress
+from seed_pipelines.control.budget import Spending
+from seed_pipelines.control.queue import Wait
 from seed_pipelines.control.runs import SeedRun, ShardState
 from seed_pipelines.plan import Plan
+from seed_pipelines.plan_summary import batches_of, estimated_seconds
 
 
-def plan_object(plan: Plan) -> dict[str, Any]:
-    """The plan as plain values; the API returns the same."""
-    metadata = plan.manifest.metadata
-    return {
-        "tenant": metadata.tenant,
-        "environment": metadata.environment,
-        "mode": plan.manifest.mode.value,
-        "manifest_hash": plan.manifest.manifest_hash,
-        "rows": dict(plan.rows),
-        "state_rows": {entity: dict(states) for entity, states in plan.state_rows.items() if states},
-        "total_rows": plan.total_rows,
-        "shards": [{"shard": shard.key, "rows": shard.rows} for shard in plan.shards],
-        "batches": plan.total_batches,
-        "publisher": plan.publisher.value,
-        "stored_bytes": plan.stored_bytes,
-        "cost_micro_brl": plan.cost_micro_brl,
-        "budget_micro_brl": plan.manifest.budget.cost_cap_micro_brl,
-        "window": str(plan.manifest.window),
-    }
-
-
-def plan_table(plan: Plan) -> None:
+def plan_table(plan: Plan, *, now: datetime) -> None:
     """The plan for people."""
-    metadata = plan.manifest.metadata
-    table = Table(title=f"{metadata.environment}/{metadata.tenant}: {plan.manifest.mode.value}")
+    metadata, window = plan.manifest.metadata, plan.manifest.window
+    table = Table(title=f"{metadata.environment}/{metadata.tenant}: {plan.manifest.mode.value} {metadata.version}")
     table.add_column("entity")
     table.add_column("rows", justify="right")
     table.add_column("batches", justify="right")
     for entity, rows in plan.rows.items():
-        batches = sum(1 for key in plan.shard_keys for _ in plan.batches(key, entity))
-        table.add_row(entity, f"{rows:,}", f"{batches:,}")
+        table.add_row(entity, f"{rows:,}", f"{batches_of(plan, entity):,}")
     table.add_row("total", f"{plan.total_rows:,}", f"{plan.total_batches:,}", style="bold")
-    console = Console()
+    console = Console(highlight=False)
     console.print(table)
     budget = plan.manifest.budget.cost_cap_micro_brl
+    opening = "open now" if window.is_open(now) else f"opens at {window.next_opening(now):%Y-%m-%d %H:%M} UTC"
     console.print(f"shards     {len(plan.shards)}, published by {plan.publisher.value}")
     console.print(f"stored     about {plan.stored_bytes / 2**20:,.1f} MiB")
+    console.print(f"time       about {estimated_seconds(plan):,} s with one worker")
     console.print(f"cost       R$ {plan.cost_micro_brl / 10**6:,.6f} of R$ {budget / 10**6:,.2f}")
-    console.print(f"window     {plan.manifest.window} UTC")
+    console.print(f"window     {window} UTC, {opening}")
 
 
 def runs(found: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
@@ -75,12 +58,45 @@ def runs(found: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
     Console().print(table)
 
 
-def one_run(run: SeedRun, shards: Sequence[ShardState], progress: Mapping[str, Progress], *, as_json: bool) -> None:
+def waits(found: Sequence[Wait], *, as_json: bool) -> None:
+    """Waits in the queue, newest first."""
+    if as_json:
+        plain = [
+            asdict(wait)
+            | {
+                "queued_at": wait.queued_at.isoformat(),
+                "seed_run_id": str(wait.seed_run_id) if wait.seed_run_id else None,
+            }
+            for wait in found
+        ]
+        Console(soft_wrap=True).print_json(json.dumps({"waits": plain}))
+        return
+    if not found:
+        Console().print("nobody waits, and nobody waited")
+        return
+    table = Table("manifest", "key", "because", "queued", "waited", "outcome")
+    for wait in found:
+        table.add_row(
+            f"{wait.environment}/{wait.tenant}",
+            wait.idempotency_key[:24],
+            wait.reason,
+            f"{wait.queued_at:%Y-%m-%d %H:%M:%S}",
+            f"{wait.waited_seconds:.0f} s",
+            wait.outcome or "waits",
+        )
+    Console().print(table)
+
+
+def one_run(
+    run: SeedRun,
+    shards: Sequence[ShardState],
+    actual: Mapping[str, int],
+    *,
+    spending: Spending,
+    as_json: bool,
+) -> None:
     """One seed run with its shards and rows."""
-    rows = {
-        entity: {"planned": planned, "actual": progress[entity].rows if entity in progress else 0}
-        for entity, planned in run.planned_rows.items()
-    }
+    rows = {entity: {"planned": planned, "actual": actual[entity]} for entity, planned in run.planned_rows.items()}
     if as_json:
         whole = {
             "seed_run_id": str(run.id),
@@ -92,6 +108,9 @@ def one_run(run: SeedRun, shards: Sequence[ShardState], progress: Mapping[str, P
             "manifest_hash": run.manifest_hash,
             "rows": rows,
             "shards": [_plain({"shard": s.shard, "state": s.state, "attempt": s.attempt}) for s in shards],
+            "spent_micro_brl": spending.spent_micro_brl,
+            "budget_micro_brl": spending.cap_micro_brl,
+            "failed_or_slow_batches": spending.faults,
             "dataset_hash": run.dataset_hash,
             "error": {"code": run.error_code, "message": run.error_detail} if run.error_code else None,
             "started_at": run.started_at.isoformat(),
@@ -106,6 +125,10 @@ def one_run(run: SeedRun, shards: Sequence[ShardState], progress: Mapping[str, P
     console.print(table)
     for shard in shards:
         console.print(f"shard {shard.shard}  {shard.state}, attempt {shard.attempt}")
+    console.print(
+        f"spent       R$ {spending.spent_micro_brl / 10**6:,.6f} of R$ {spending.cap_micro_brl / 10**6:,.2f}",
+        highlight=False,
+    )
     if run.error_code:
         console.print(f"{run.error_code}: {run.error_detail}", style="red", soft_wrap=True)
     if run.dataset_hash:

@@ -1,11 +1,12 @@
 """Checkpoints: which batches are in. Each is written in its batch's own transaction, so it never lies."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
 from seed_pipelines.control.lease import Lease
+from seed_pipelines.control.runs import RunState, SeedRun
 from seed_pipelines.errors import CheckpointDiverged
 from seed_pipelines.outside.postgres import Connection, translated
 from seed_pipelines.plan import Batch
@@ -21,6 +22,8 @@ class Checkpoint:
     rows: int
     content_digest: str
     elapsed_ms: int
+    fence: int
+    resume_token: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +73,14 @@ def progress(connection: Connection, seed_run_id: UUID) -> dict[str, Progress]:
     return {row["entity"]: Progress(**row) for row in rows}
 
 
+def rows_of(connection: Connection, run: SeedRun) -> dict[str, int]:
+    """How many rows of each planned entity are in; all of a published seed run, whose checkpoints may be deleted."""
+    if run.state is RunState.PUBLISHED:
+        return run.planned_rows
+    found = progress(connection, run.id)
+    return {entity: found[entity].rows if entity in found else 0 for entity in run.planned_rows}
+
+
 def missing(batches: Iterable[Batch], done: Iterable[Checkpoint]) -> list[Batch]:
     """The batches that have no checkpoint; raises CheckpointDiverged where one covers other rows than planned."""
     by_number = {checkpoint.number: checkpoint for checkpoint in done}
@@ -83,7 +94,16 @@ def missing(batches: Iterable[Batch], done: Iterable[Checkpoint]) -> list[Batch]
     return found
 
 
-def record(connection: Connection, lease: Lease, batch: Batch, *, attempt: int, digest: str, elapsed_ms: int) -> None:
+def record(
+    connection: Connection,
+    lease: Lease,
+    batch: Batch,
+    *,
+    attempt: int,
+    digest: str,
+    elapsed_ms: int,
+    token: bytes,
+) -> None:
     """In the batch's transaction, beside its rows."""
     values = {
         "seed_run_id": lease.holder,
@@ -96,5 +116,6 @@ def record(connection: Connection, lease: Lease, batch: Batch, *, attempt: int, 
         "fence": lease.fence,
         "attempt": attempt,
         "elapsed_ms": elapsed_ms,
+        "resume_token": token,
     }
     connection.execute(query("checkpoint_record"), values)

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from seed_pipelines.outside.postgres import Connection, translated
@@ -29,9 +28,3 @@ def published(connection: Connection, *, environment: str, tenant: str, mode: st
     with translated():
         row = connection.execute(query("dataset_of"), values).fetchone()
     return Dataset(**row) if row else None
-
-
-def all_published(connection: Connection) -> list[dict[str, Any]]:
-    """Every published dataset, a row each."""
-    with translated():
-        return connection.execute(query("datasets_all")).fetchall()

@@ -2,19 +2,22 @@
 
 A lease is a row with an expiry and a number that only grows, the fence. All shards of a seed run share it. Each batch
 first holds the row FOR KEY SHARE (`guard`), so nobody takes over before the batch ends, and renews it last (`renew`),
-so a writer that slept through its expiry cannot commit. Other shards and renewals are not in each other's way. Time is
-the database's, never this machine's.
+so a writer that slept through its expiry cannot commit. Other shards and renewals are not in each other's way. A taker
+who finds the lease expired first ends sessions that fell asleep in the middle of a COPY, since nothing else would. Time
+is the database's, never this machine's.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from seed_pipelines.control.runs import RunState, SeedRun
+from seed_pipelines.control.runs import RunState, SeedRun, evict_workers
 from seed_pipelines.errors import (
     EnvironmentFull,
     LeaseHeldElsewhere,
     LeaseLost,
+    QueuedBehind,
     SeedRunCancelled,
     ShardSuperseded,
     WrongState,
@@ -38,21 +41,20 @@ class Lease:
 def ensure(connection: Connection, run: SeedRun, *, ttl_seconds: float = TTL_SECONDS) -> Lease:
     """Take the lease and a slot of the environment, or renew them if they are this seed run's. Safe to repeat.
 
-    Raises LeaseHeldElsewhere or EnvironmentFull; then nothing was taken.
+    Raises LeaseHeldElsewhere, EnvironmentFull or QueuedBehind; then nothing was taken.
     """
     values = {"environment": run.environment, "tenant": run.tenant, "holder": run.id, "ttl_seconds": ttl_seconds}
     with transaction(connection):
-        connection.execute(query("lease_lock_key"), values)
-        connection.execute(query("lease_hold_row"), values)
-        taken = connection.execute(query("lease_take"), values).fetchone()
-        if taken is None:
-            raise _held_elsewhere(connection, run)
+        held = connection.execute(query("lease_prolong"), values).fetchone()
+        if held is None:
+            _let_others_first(connection, run, values)
+            held = _take(connection, run, values)
         connection.execute(query("slots_make"), values)
         connection.execute(query("slot_lock"), values)
         if connection.execute(query("slot_take"), values).fetchone() is None:
             holders = connection.execute(query("slot_holders"), values).fetchall()
             raise EnvironmentFull(run.environment, holders=tuple(str(row["holder"]) for row in holders))
-    return Lease(environment=run.environment, tenant=run.tenant, holder=run.id, fence=taken["fence"])
+    return Lease(environment=run.environment, tenant=run.tenant, holder=run.id, fence=held["fence"])
 
 
 def guard(connection: Connection, lease: Lease, *, shard: str, attempt: int) -> datetime:
@@ -83,6 +85,20 @@ def renew(connection: Connection, lease: Lease, *, ttl_seconds: float = TTL_SECO
     connection.execute(query("slot_renew"), values)
 
 
+def guard_publication(connection: Connection, lease: Lease) -> None:
+    """First in a publication's transaction: holds the lease and the seed run until it ends.
+
+    Raises LeaseLost, SeedRunCancelled or WrongState.
+    """
+    row = connection.execute(query("publish_guard"), _values(lease)).fetchone()
+    if row is None:
+        raise LeaseLost
+    if row["cancel_requested"]:
+        raise SeedRunCancelled(str(lease.holder))
+    if row["state"] != RunState.RUNNING:
+        raise WrongState(str(lease.holder), state=row["state"])
+
+
 def holder_of(connection: Connection, run: SeedRun) -> UUID | None:
     """The seed run that holds the lease of this run's tenant and environment now, or None."""
     with translated():
@@ -100,10 +116,31 @@ def release(connection: Connection, run: SeedRun) -> None:
         connection.execute(query("slot_release"), {"holder": run.id})
 
 
-def _held_elsewhere(connection: Connection, run: SeedRun) -> LeaseHeldElsewhere:
-    row = connection.execute(query("lease_holder"), {"environment": run.environment, "tenant": run.tenant}).fetchone()
-    holder, until = (str(row["holder"]), row["lease_until"]) if row else ("unknown", None)
-    return LeaseHeldElsewhere(run.environment, run.tenant, holder=holder, until=until)
+def _let_others_first(connection: Connection, run: SeedRun, values: dict[str, Any]) -> None:
+    """Nobody jumps the queue: a slot that is free is for those who wait for it."""
+    row = connection.execute(query("queue_ahead"), values).fetchone()
+    if row is not None and (row["ahead_of_tenant"] or 0 < row["free_slots"] <= row["ahead"]):
+        raise QueuedBehind(run.environment, run.tenant, ahead=row["ahead"])
+
+
+def _take(connection: Connection, run: SeedRun, values: dict[str, Any]) -> dict[str, Any]:
+    """The lease of nobody, or one that ran out; waits for a batch that still holds it."""
+    connection.execute(query("lease_lock_key"), values)
+    row = connection.execute(query("lease_row"), values).fetchone()
+    if row is not None and row["is_live"]:
+        raise _held_elsewhere(run, row)
+    if row is not None:
+        evict_workers(connection, row["holder"])
+    connection.execute(query("lease_hold_row"), values)
+    taken = connection.execute(query("lease_take"), values).fetchone()
+    if taken is None:
+        raise _held_elsewhere(run, connection.execute(query("lease_row"), values).fetchone() or {})
+    return taken
+
+
+def _held_elsewhere(run: SeedRun, row: dict[str, Any]) -> LeaseHeldElsewhere:
+    holder = str(row.get("holder", "unknown"))
+    return LeaseHeldElsewhere(run.environment, run.tenant, holder=holder, until=row.get("lease_until"))
 
 
 def _values(lease: Lease) -> dict[str, str | int | UUID | float]:

@@ -34,6 +34,8 @@ def apply(connection: Connection) -> tuple[str, ...]:
     """Apply what is missing, as seed_owner; returns the names. Raises MigrationChanged."""
     with translated():
         connection.execute(query("migrations_begin"))
+    with transaction(connection):
+        connection.execute(query("migrations_turn"))
         connection.execute(query("migrations_schema"))
         connection.execute(query("migrations_table"))
     applied = []

@@ -8,8 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from seed_pipelines.errors import EarlierReportWaits
 from seed_pipelines.outside.postgres import Connection, translated
 from seed_pipelines.sql import query
+
+# A report is written within seconds of its seed run's end; after this time somebody has to look.
+DEADLINE_SECONDS = 900.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +24,16 @@ class ReportPlace:
     sha256: str | None
     queued_at: datetime
     written_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverdueReport:
+    """A seed run that ended and has no report, though its time is over."""
+
+    seed_run_id: UUID
+    environment: str
+    tenant: str
+    queued_at: datetime
 
 
 def waiting(connection: Connection, *, limit: int = 100) -> list[UUID]:
@@ -44,8 +58,24 @@ def place_of(connection: Connection, seed_run_id: UUID) -> ReportPlace | None:
 
 
 def previous_sha256(connection: Connection, *, environment: str, tenant: str, seed_run_id: UUID) -> str | None:
-    """The hash of the tenant's newest report: reports form a chain."""
+    """The hash of the report before this one; None for the tenant's first.
+
+    Reports form a chain in the order in which seed runs ended, so that two writers at once make one chain and no fork.
+    Raises EarlierReportWaits where the one before is not written yet.
+    """
     values = {"environment": environment, "tenant": tenant, "seed_run_id": seed_run_id}
     with translated():
         row = connection.execute(query("report_previous"), values).fetchone()
-    return row["sha256"] if row else None
+    if row is None:
+        return None
+    if row["sha256"] is None:
+        raise EarlierReportWaits(str(seed_run_id), earlier=str(row["seed_run_id"]))
+    found: str = row["sha256"]
+    return found
+
+
+def overdue(connection: Connection, *, seconds: float = DEADLINE_SECONDS, limit: int = 100) -> list[OverdueReport]:
+    """Reports that have waited for longer than that, by the database's clock, oldest first."""
+    with translated():
+        rows = connection.execute(query("reports_overdue"), {"seconds": seconds, "limit": limit}).fetchall()
+    return [OverdueReport(**row) for row in rows]

@@ -27,3 +27,16 @@ def reserve(connection: Connection, run: SeedRun, rate: RateLimit) -> float:
         connection.execute(query("rate_heal"), values)
         row = connection.execute(query("rate_reserve"), values).fetchone()
     return float(row["wait_seconds"]) if row else 0.0
+
+
+def remaining(connection: Connection, run: SeedRun, rate: RateLimit) -> int:
+    """How many writes would not have to wait now; nothing is reserved by asking."""
+    values = {
+        "environment": run.environment,
+        "tenant": run.tenant,
+        "interval_seconds": rate.window_seconds / rate.limit,
+        "burst": rate.burst or rate.limit,
+    }
+    with translated():
+        row = connection.execute(query("rate_remaining"), values).fetchone()
+    return int(row["remaining"]) if row else rate.burst or rate.limit

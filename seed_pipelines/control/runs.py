@@ -12,12 +12,22 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from seed_pipelines.catalog import ENTITIES
-from seed_pipelines.errors import IdempotencyKeyReused, SeedRunNotFound, ShardSuperseded
+from seed_pipelines.errors import (
+    IdempotencyKeyReused,
+    SeedRunCancelled,
+    SeedRunEnded,
+    SeedRunNotFound,
+    ShardSuperseded,
+    TelemetryIncomplete,
+)
 from seed_pipelines.manifest.model import Manifest
 from seed_pipelines.outside.postgres import Connection, translated
 from seed_pipelines.outside.telemetry import TelemetryState
 from seed_pipelines.plan import ID_SPAN, Plan
 from seed_pipelines.sql import query
+
+# A worker sends a batch out of memory: one that is silent for so long in the middle of it is not at work.
+_STALLED_SECONDS = 5.0
 
 
 class RunState(StrEnum):
@@ -161,10 +171,18 @@ def recent(
 
 
 def resume(connection: Connection, run: SeedRun, *, flags: dict[str, bool | str]) -> SeedRun:
-    """The same run, running, with the flags of whoever goes on with it."""
+    """The same run, running, with the flags of whoever goes on with it; it cannot end before the caller's transaction.
+
+    Raises SeedRunCancelled or SeedRunEnded where it has ended.
+    """
     with translated():
-        connection.execute(query("run_resume"), {"seed_run_id": run.id, "flags": Jsonb(flags)})
-    return find(connection, run.id)
+        row = connection.execute(query("run_resume"), {"seed_run_id": run.id, "flags": Jsonb(flags)}).fetchone()
+    found = find(connection, run.id)
+    if row is not None:
+        return found
+    if found.state is RunState.CANCELLED:
+        raise SeedRunCancelled(str(run.id))
+    raise SeedRunEnded(str(run.id), state=found.state)
 
 
 def end(connection: Connection, seed_run_id: UUID, state: RunState, *, code: str, detail: str) -> None:
@@ -194,9 +212,10 @@ def abort_left_behind(connection: Connection, run: SeedRun, *, code: str, detail
         end(connection, row["id"], RunState.ABORTED, code=code, detail=detail)
 
 
-def add_telemetry(connection: Connection, seed_run_id: UUID, state: TelemetryState) -> None:
-    """Add what one worker's telemetry came to."""
+def add_telemetry(connection: Connection, seed_run_id: UUID, state: TelemetryState, *, step: str) -> None:
+    """Add what one worker's telemetry of one step came to; a later worker that loses nothing makes good for a loss."""
     values = {
+        "step": step,
         "seed_run_id": seed_run_id,
         "exporter": state.exporter,
         "ok": state.ok,
@@ -207,6 +226,15 @@ def add_telemetry(connection: Connection, seed_run_id: UUID, state: TelemetrySta
     }
     with translated():
         connection.execute(query("run_add_telemetry"), values)
+
+
+def assert_observed(connection: Connection, run: SeedRun) -> None:
+    """Raise TelemetryIncomplete while a step of the run has lost spans and was not repeated since."""
+    told = find(connection, run.id).telemetry
+    if told.get("lost_by"):
+        raise TelemetryIncomplete(
+            ended=told["ended"], exported=told["exported"], error_code=", ".join(sorted(told["lost_by"]))
+        )
 
 
 def hash_before(connection: Connection, run: SeedRun) -> str | None:
@@ -225,11 +253,22 @@ def begin_shard(connection: Connection, run: SeedRun, shard: str, *, worker: str
     """The attempt number of this worker at this shard; the same for every call of one worker."""
     values = {"seed_run_id": run.id, "shard": shard, "worker": worker}
     with translated():
+        connection.execute(query("worker_label"), values)
+        evict_workers(connection, run.id, shard=shard, worker=worker, stalled_seconds=_STALLED_SECONDS)
         row = connection.execute(query("shard_begin"), values).fetchone()
     if row is None:
         raise SeedRunNotFound(str(run.id))
     attempt: int = row["attempt"]
     return attempt
+
+
+def evict_workers(
+    connection: Connection, seed_run_id: UUID, *, shard: str | None = None, worker: str = "", stalled_seconds: float = 0
+) -> None:
+    """End the sessions of other workers of a seed run that went silent in the middle of a COPY."""
+    values = {"seed_run_id": seed_run_id, "shard": shard, "worker": worker, "stalled_seconds": stalled_seconds}
+    with translated():
+        connection.execute(query("workers_evict"), values)
 
 
 def finish_shard(connection: Connection, run: SeedRun, shard: str, *, attempt: int) -> None:
@@ -248,6 +287,7 @@ def leave_shard(
     its lease and its slot; else the others go on."""
     values = {"seed_run_id": seed_run_id, "worker": worker, "state": state, "error_code": code, "error_detail": detail}
     with translated(), connection.transaction():
+        connection.execute(query("run_hold"), values)
         connection.execute(query("shard_leave"), values)
         if connection.execute(query("run_stop_if_idle"), values).fetchone():
             connection.execute(query("lease_release"), {"holder": seed_run_id})

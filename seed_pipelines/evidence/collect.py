@@ -5,7 +5,9 @@ from typing import Any
 from uuid import UUID
 
 from seed_pipelines.control import checkpoints, outbox, runs
+from seed_pipelines.control.budget import Spending, spending_of
 from seed_pipelines.control.checkpoints import RunCheckpoint
+from seed_pipelines.control.recovery import recovery_of
 from seed_pipelines.control.runs import RunState, SeedRun
 from seed_pipelines.errors import WrongState
 from seed_pipelines.evidence.facts import (
@@ -17,6 +19,7 @@ from seed_pipelines.evidence.facts import (
     PreflightFact,
     Problem,
     RateLimitUsage,
+    RecoveryFact,
     RunEvidence,
     Slo,
     SloReached,
@@ -24,6 +27,7 @@ from seed_pipelines.evidence.facts import (
     TelemetryFact,
 )
 from seed_pipelines.evidence.report import problem_of_code
+from seed_pipelines.manifest.model import Mode
 from seed_pipelines.outside.postgres import Connection
 
 _OUTCOMES = {
@@ -59,7 +63,7 @@ def evidence_of(connection: Connection, seed_run_id: UUID, *, vocabulary_sha256:
         planned_rows=run.planned_rows,
         actual_rows=_actual_rows(run, done),
         rate_limit_usage=RateLimitUsage(**run.limits["rate_limit"], granted=len(done), waited_ms=None),
-        budget_usage=_budget(run),
+        budget_usage=_budget(run, spending_of(connection, run)),
         slo=_slo(run, done),
         batches=tuple(_batch(checkpoint) for checkpoint in done),
         checkpoints=tuple(_checkpoint(checkpoint) for checkpoint in done),
@@ -75,6 +79,7 @@ def evidence_of(connection: Connection, seed_run_id: UUID, *, vocabulary_sha256:
         previous_report_hash=outbox.previous_sha256(
             connection, environment=run.environment, tenant=run.tenant, seed_run_id=run.id
         ),
+        recovery=_recovery(connection, run),
         flags=run.flags,
     )
 
@@ -86,9 +91,19 @@ def _actual_rows(run: SeedRun, done: Sequence[RunCheckpoint]) -> dict[str, int]:
     return rows
 
 
-def _budget(run: SeedRun) -> BudgetUsage:
-    spent = run.planned_cost_micro_brl if run.state is RunState.PUBLISHED else 0
-    return BudgetUsage(**run.limits["budget"], planned_micro_brl=run.planned_cost_micro_brl, spent_micro_brl=spent)
+def _budget(run: SeedRun, spending: Spending) -> BudgetUsage:
+    return BudgetUsage(
+        **run.limits["budget"],
+        planned_micro_brl=run.planned_cost_micro_brl,
+        spent_micro_brl=spending.spent_micro_brl,
+    )
+
+
+def _recovery(connection: Connection, run: SeedRun) -> RecoveryFact | None:
+    if run.mode != Mode.DR or run.state is not RunState.PUBLISHED:
+        return None
+    measured = recovery_of(connection, run)
+    return RecoveryFact(rpo_ms=measured.rpo_ms, rto_ms=measured.rto_ms, objectives_met=measured.holds)
 
 
 def _slo(run: SeedRun, done: Sequence[RunCheckpoint]) -> Slo:

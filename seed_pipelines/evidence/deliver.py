@@ -1,7 +1,7 @@
 """From the outbox into the store: every seed run that ended gets its report, once, however often this is called.
 
 A report is marked as written only after the store has it and it was read back and verified. A crash in between finds
-the same report in the store at the next call.
+the same report in the store at the next call. Two callers at once write one report: the second finds it there.
 """
 
 from collections.abc import Callable
@@ -34,7 +34,8 @@ def deliver_waiting(
     vocabulary_sha256: str,
     limit: int = 100,
 ) -> list[Delivery]:
-    """Write the reports that wait, oldest first. One that cannot be written waits on; the others go ahead."""
+    """Write the reports that wait, oldest first. One that cannot be written waits on, and so do those after it in its
+    tenant's chain; the others go ahead."""
     return [
         _deliver(connection, seed_run_id, store_of=store_of, signer_of=signer_of, vocabulary_sha256=vocabulary_sha256)
         for seed_run_id in outbox.waiting(connection, limit=limit)

@@ -116,7 +116,7 @@ class PreflightFact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TelemetryFact:
-    """`exporter` is "otlp", "file" or "not_configured"."""
+    """`exporter` is "otlp", "file" or "not_configured". `ok` when no step lost spans without being repeated."""
 
     exporter: str
     ok: bool | None = None
@@ -124,6 +124,16 @@ class TelemetryFact:
     exported: int | None = None
     failed: int | None = None
     error_code: str | None = None
+    lost_by: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecoveryFact:
+    """The longest time without a new durable checkpoint, and the time until the dataset was there."""
+
+    rpo_ms: int
+    rto_ms: int
+    objectives_met: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,4 +172,6 @@ class RunEvidence:
     otel_span_id: str | None
     telemetry: TelemetryFact
     previous_report_hash: str | None
+    # Of mode dr only.
+    recovery: RecoveryFact | None = None
     flags: Mapping[str, bool | int | str] = field(default_factory=dict)

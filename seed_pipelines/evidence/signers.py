@@ -11,7 +11,8 @@ from seed_pipelines.evidence.signature import (
     public_key_sha256,
 )
 from seed_pipelines.outside.report_key_file import development_key
-from seed_pipelines.outside.vault import Vault, VaultSettings
+from seed_pipelines.outside.vault import Vault
+from seed_pipelines.outside.vault_session import VaultSettings
 
 
 class VaultSigner:

@@ -13,8 +13,8 @@ from seed_pipelines.evidence.signature import Signer
 from seed_pipelines.evidence.verify import payload_of, verify_envelope
 from seed_pipelines.outside.report_store import ReportStore, StoredReport, report_key, sha256_of
 
-# Decided by the first write: it depends on which reports of the tenant were there at that time.
-_OF_THE_FIRST_WRITE = frozenset({"previous_report_hash"})
+# Decided by the first write: which reports of the tenant were there at that time, and which spans had arrived.
+_OF_THE_FIRST_WRITE = frozenset({"previous_report_hash", "telemetry"})
 
 
 def preserve(evidence: RunEvidence, *, store: ReportStore, signer: Signer, public_key_pem: bytes) -> StoredReport:

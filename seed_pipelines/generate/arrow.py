@@ -51,14 +51,22 @@ def dates(values: Dates, *, missing: Booleans | None = None) -> pa.Array:
     return pa.array(values.astype(np.int64).astype(np.int32), mask=missing).view(pa.date32())
 
 
-def timestamps(microseconds: Int64s) -> pa.Array:
+def timestamps(microseconds: Int64s, *, missing: Booleans | None = None) -> pa.Array:
     """Microseconds since 1970 in UTC."""
-    return pa.array(microseconds).view(_ARROW_TYPES[ColumnType.TIMESTAMP])
+    return pa.array(microseconds, mask=missing).view(_ARROW_TYPES[ColumnType.TIMESTAMP])
 
 
 def words(codes: Int64s, table: Sequence[str]) -> pa.Array:
     """The word of each code."""
     return pa.array(table, pa.string()).take(pa.array(codes))
+
+
+def interleaved(is_second: Booleans, first: pa.Array, second: pa.Array) -> pa.Array:
+    """One column out of two: a row is the next of `second` where `is_second` says so, else the next of `first`."""
+    order = np.empty(len(is_second), dtype=np.int64)
+    order[~is_second] = np.arange(len(first))
+    order[is_second] = np.arange(len(second)) + len(first)
+    return pa.concat_arrays([first, second]).take(pa.array(order))
 
 
 def repeated(value: bytes, rows: int) -> pa.Array:

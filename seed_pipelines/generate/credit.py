@@ -13,7 +13,6 @@ from seed_pipelines.generate.loan_book import CANCELLED, HAPPY, LOAN_STATES, REN
 from seed_pipelines.generate.planned import draws_of, keys_of, reference_day
 from seed_pipelines.lending.cet import cet_annual_bp
 from seed_pipelines.lending.charges import iof_cents
-from seed_pipelines.lending.conventions import Borrower
 from seed_pipelines.lending.engine import schedules
 from seed_pipelines.lending.loan_terms import Schedules
 from seed_pipelines.lending.products import PRODUCT_DECK
@@ -32,7 +31,7 @@ _PAYMENT_SHARES = (4, 8, 14, 24, 80, 90, 95, 98, 100)
 def loans(plan: Plan, rows: RowRange) -> pa.RecordBatch:
     book = loan_book(plan, rows)
     terms, made = book.terms, schedules(book.terms)
-    iof = iof_cents(terms, made, np.full(rows.rows, Borrower.PF, dtype=np.int64))
+    iof = iof_cents(terms, made, book.borrower)
     net = terms.principal_cents - iof
     return batch_of(
         "loans",
@@ -41,7 +40,7 @@ def loans(plan: Plan, rows: RowRange) -> pa.RecordBatch:
             "customer_id": numbers(book.customer + plan.first_id),
             "product": words(book.product, tuple(product.name for product in PRODUCT_DECK)),
             "amortization_system": words(book.product, tuple(product.amortization_system for product in PRODUCT_DECK)),
-            "status": words(_loan_status(book, reference_day(plan)), LOAN_STATUSES),
+            "status": words(loan_status(book, reference_day(plan)), LOAN_STATUSES),
             "principal_cents": numbers(terms.principal_cents),
             "net_amount_cents": numbers(net),
             "iof_cents": numbers(iof),
@@ -57,7 +56,7 @@ def loans(plan: Plan, rows: RowRange) -> pa.RecordBatch:
 
 
 def installments(plan: Plan, rows: RowRange) -> pa.RecordBatch:
-    loan, ordinal = plan.fanouts["installments"].parents_of(rows.first, rows.rows)
+    loan, ordinal = plan.relations["installments"].parents_of(rows.first, rows.rows)
     touched = RowRange(first=int(loan[0]), rows=int(loan[-1] - loan[0]) + 1)
     book = loan_book(plan, touched)
     made = schedules(book.terms)
@@ -72,12 +71,13 @@ def installments(plan: Plan, rows: RowRange) -> pa.RecordBatch:
             "due_on": dates(due_on),
             **_amounts(made, wanted),
             "status": words(status, INSTALLMENT_STATUSES),
-            "paid_on": dates(_paid_on(plan, rows, due_on), missing=status != PAID),
+            "paid_on": dates(paid_on(plan, rows, due_on), missing=status != PAID),
         },
     )
 
 
-def _loan_status(book: LoanBook, today: np.datetime64) -> Int64s:
+def loan_status(book: LoanBook, today: np.datetime64) -> Int64s:
+    """Positions in LOAN_STATUSES."""
     last_due_on = months_later(book.terms.released_on, book.terms.count)
     is_settled = (book.state == HAPPY) & (last_due_on < today)
     status: Int64s = book.state + is_settled
@@ -96,8 +96,9 @@ def _installment_status(book: LoanBook, loan: Int64s, *, number: Int64s, is_due:
     return np.where(is_unpaid & has_ended[loan], ENDED, status)
 
 
-def _paid_on(plan: Plan, rows: RowRange, due_on: Dates) -> Dates:
-    """Mostly on the due date, some days before or after it; never after the reference date."""
+def paid_on(plan: Plan, rows: RowRange, due_on: Dates) -> Dates:
+    """When installments are paid, if at all: mostly on the due date, some days before or after it, never later than
+    the reference date."""
     offset = _PAYMENT_DAYS[draws_of(plan, "installments", rows).weighted("paid_on", _PAYMENT_SHARES)]
-    paid_on: Dates = np.minimum(due_on + offset, reference_day(plan))
-    return paid_on
+    moved: Dates = np.minimum(due_on + offset, reference_day(plan))
+    return moved

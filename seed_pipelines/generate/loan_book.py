@@ -11,14 +11,14 @@ import numpy as np
 
 from seed_pipelines import catalog
 from seed_pipelines.generate.calendar import months_later
-from seed_pipelines.generate.people import income_cents, tenure_days
+from seed_pipelines.generate.people import borrowers, income_cents, tenure_days
 from seed_pipelines.generate.planned import draws_of, reference_day, states_of
 from seed_pipelines.generate.quantiles import Quantiles
 from seed_pipelines.generate.streams import Draws
-from seed_pipelines.lending.conventions import System
+from seed_pipelines.lending.conventions import Borrower, System
 from seed_pipelines.lending.loan_terms import LoanTerms
 from seed_pipelines.lending.price import price_payments
-from seed_pipelines.lending.products import PRODUCT_DECK, TERM_DECK
+from seed_pipelines.lending.products import COMPANY_CARDS, PRODUCT_DECK, TERM_DECK
 from seed_pipelines.lending.rounding import MILLION, Dates, Int64s
 from seed_pipelines.plan import Plan, RowRange
 
@@ -37,8 +37,9 @@ _MOST_DAYS_TO_RELEASE = 3
 # The longest month: a customer is at least this much older than the first unpaid due date.
 _MONTH = 31
 
-# Installments take at most this share of the income, in hundredths, where the product's least amount allows it.
-_INCOME_SHARE = 30
+# Installments take at most this share of the income or revenue, in hundredths, where the product's least amount allows
+# it.
+_INCOME_SHARE, _REVENUE_SHARE = 30, 10
 
 _RATE_STEP_PPM = 100
 _AMOUNT_STEP_CENTS = 1_000
@@ -55,18 +56,40 @@ _MOST_CANCELLED_AGE = 720
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoanBook:
-    """One element a loan; `product` is a position in PRODUCT_DECK, `state` one in LOAN_STATES, or HAPPY.
+    """One element a loan; `product` is a position in PRODUCT_DECK, `state` one in LOAN_STATES, or HAPPY, `borrower`
+    a `Borrower` number.
 
     Installments from number `unpaid_from` on were never paid, whatever their date.
     """
 
     customer: Int64s
+    borrower: Int64s
     product: Int64s
     state: Int64s
     unpaid_from: Int64s
     proposed_on: Dates
     approved_on: Dates
     terms: LoanTerms
+
+    @property
+    def count(self) -> Int64s:
+        return self.terms.count
+
+    @property
+    def released_on(self) -> Dates:
+        return self.terms.released_on
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fates:
+    """What decides which installments are paid; `card` is a loan's place in the deck of products."""
+
+    customer: Int64s
+    card: Int64s
+    count: Int64s
+    state: Int64s
+    released_on: Dates
+    unpaid_from: Int64s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,36 +101,69 @@ class _Dating:
 
 
 def loan_book(plan: Plan, rows: RowRange) -> LoanBook:
-    draws = draws_of(plan, "loans", rows)
-    customer, _ = plan.fanouts["loans"].parents_of(rows.first, rows.rows)
-    borrowers = RowRange(first=int(customer[0]), rows=int(customer[-1] - customer[0]) + 1)
-    known = customer - borrowers.first
-    product, count = _product_and_count(plan, draws, rows)
-    state = states_of(plan, "loans", rows)
+    draws, fates = draws_of(plan, "loans", rows), fates_of(plan, rows)
+    known = _touched(fates.customer)
+    place = fates.customer - known.first
+    borrower = borrowers(plan, known)[place]
+    product = fates.card + COMPANY_CARDS * (borrower != Borrower.PF)
     to_approve = draws.integers("approved_on", low=0, high=_MOST_DAYS_TO_APPROVE)
     to_release = draws.integers("released_on", low=0, high=_MOST_DAYS_TO_RELEASE)
-    oldest = tenure_days(plan, borrowers)[known] - _MOST_DAYS_TO_APPROVE - _MOST_DAYS_TO_RELEASE - 1
-    dating = _dated(draws, state, count=count, oldest=oldest, today=reference_day(plan))
-    approved_on = dating.released_on - to_release
-    income = income_cents(plan, borrowers)[known]
+    approved_on = fates.released_on - to_release
+    share = np.where(borrower == Borrower.PF, _INCOME_SHARE, _REVENUE_SHARE)
+    budget = income_cents(plan, known)[place] * share // 100
     return LoanBook(
-        customer=customer,
+        customer=fates.customer,
+        borrower=borrower,
         product=product,
-        state=state,
-        unpaid_from=dating.unpaid_from,
+        state=fates.state,
+        unpaid_from=fates.unpaid_from,
         approved_on=approved_on,
         proposed_on=approved_on - to_approve,
-        terms=_terms(draws, dating.released_on, product=product, count=count, income=income),
+        terms=_terms(draws, fates.released_on, product=product, count=fates.count, budget=budget),
     )
 
 
-def _product_and_count(plan: Plan, draws: Draws, rows: RowRange) -> tuple[Int64s, Int64s]:
+def fates_of(plan: Plan, rows: RowRange) -> Fates:
+    """The part of the loan book that needs no amounts."""
+    draws = draws_of(plan, "loans", rows)
+    customer, _ = plan.relations["loans"].parents_of(rows.first, rows.rows)
+    known = _touched(customer)
+    card, count = _card_and_count(plan, draws, rows)
+    state = states_of(plan, "loans", rows)
+    tenure = tenure_days(plan, known)[customer - known.first]
+    oldest = tenure - _MOST_DAYS_TO_APPROVE - _MOST_DAYS_TO_RELEASE - 1
+    dating = _dated(draws, state, count=count, oldest=oldest, today=reference_day(plan))
+    return Fates(
+        customer=customer,
+        card=card,
+        count=count,
+        state=state,
+        released_on=dating.released_on,
+        unpaid_from=dating.unpaid_from,
+    )
+
+
+def paid_counts(loans: Fates | LoanBook, today: np.datetime64) -> Int64s:
+    """How many installments of each loan are paid: those due before today that were not left unpaid."""
+    released_on = loans.released_on
+    months = (today.astype("datetime64[M]") - released_on.astype("datetime64[M]")).astype(np.int64)
+    due = months - 1 + (months_later(released_on, months) < today)
+    paid: Int64s = np.clip(np.minimum(due, loans.unpaid_from - 1), 0, loans.count)
+    return paid
+
+
+def _touched(customer: Int64s) -> RowRange:
+    """From the first to the last of rows in order."""
+    return RowRange(first=int(customer[0]), rows=int(customer[-1] - customer[0]) + 1)
+
+
+def _card_and_count(plan: Plan, draws: Draws, rows: RowRange) -> tuple[Int64s, Int64s]:
     """The card of each loan and its term; a plan without installments takes the deck's own terms."""
     fanout = plan.fanouts.get("installments")
     if fanout is not None:
         return fanout.cards_of(rows.first, rows.rows), fanout.counts_of(rows.first, rows.rows)
-    product = draws.scaled("product", len(PRODUCT_DECK))
-    return product, np.array(TERM_DECK, dtype=np.int64)[product]
+    card = draws.scaled("product", len(TERM_DECK))
+    return card, np.array(TERM_DECK, dtype=np.int64)[card]
 
 
 def _dated(draws: Draws, state: Int64s, *, count: Int64s, oldest: Int64s, today: np.datetime64) -> _Dating:
@@ -135,11 +191,10 @@ def _days_late(draws: Draws, state: Int64s, oldest: Int64s) -> Int64s:
     return days
 
 
-def _terms(draws: Draws, released_on: Dates, *, product: Int64s, count: Int64s, income: Int64s) -> LoanTerms:
+def _terms(draws: Draws, released_on: Dates, *, product: Int64s, count: Int64s, budget: Int64s) -> LoanTerms:
     low, high = (_by_product(end, "monthly_rate_ppm")[product] for end in (0, 1))
     rate = low + draws.scaled("monthly_rate_ppm", (high - low) // _RATE_STEP_PPM + 1) * _RATE_STEP_PPM
     system = _SYSTEMS[product]
-    budget = income * _INCOME_SHARE // 100
     least, most = (_by_product(end, "principal_cents")[product] for end in (0, 1))
     upper = np.clip(_affordable(budget, rate, count=count, system=system), least, most)
     # The square of an even draw: small loans are more common than large ones.

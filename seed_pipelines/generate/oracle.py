@@ -11,8 +11,9 @@ import numpy as np
 import pyarrow as pa
 
 from seed_pipelines.generate.loan_book import loan_book
+from seed_pipelines.generate.people import borrowers
 from seed_pipelines.lending.check import Charges, disagreements, sampled
-from seed_pipelines.lending.conventions import Borrower, System
+from seed_pipelines.lending.conventions import System
 from seed_pipelines.lending.engine import schedules
 from seed_pipelines.lending.loan_terms import LoanTerms, Schedules
 from seed_pipelines.lending.rounding import Dates, Int64s
@@ -38,13 +39,15 @@ def compare_with_oracle(
 ) -> OracleSample:
     """Compare a generated batch; entities without money have nothing to compare."""
     if entity == "loans":
-        return _compare_loans(rows, sample)
+        return _compare_loans(plan, rows, sample)
     if entity == "installments":
         return _compare_installments(plan, rows, first_row=first_row, sample=sample)
+    if entity == "contracts":
+        return _compare_contracts(plan, rows, first_row=first_row, sample=sample)
     return OracleSample(loans=0)
 
 
-def _compare_loans(rows: pa.RecordBatch, sample: int) -> OracleSample:
+def _compare_loans(plan: Plan, rows: pa.RecordBatch, sample: int) -> OracleSample:
     chosen = np.fromiter(sampled(rows.num_rows, sample), dtype=np.int64)
     claimed = rows.take(pa.array(chosen))
     terms = LoanTerms(
@@ -56,7 +59,7 @@ def _compare_loans(rows: pa.RecordBatch, sample: int) -> OracleSample:
         first_due_on=_dates(claimed, "first_due_on"),
     )
     charges = Charges(
-        borrower=np.full(len(terms), Borrower.PF, dtype=np.int64),
+        borrower=_borrowers(plan, claimed),
         iof_cents=_integers(claimed, "iof_cents"),
         net_cents=_integers(claimed, "net_amount_cents"),
         cet_annual_bp=_integers(claimed, "cet_annual_bp"),
@@ -66,8 +69,35 @@ def _compare_loans(rows: pa.RecordBatch, sample: int) -> OracleSample:
     return _sample(chosen, differing.union(wrong_net.tolist()))
 
 
+def _borrowers(plan: Plan, loans: pa.RecordBatch) -> Int64s:
+    customer = _integers(loans, "customer_id") - plan.first_id
+    known = RowRange(first=int(customer.min()), rows=int(np.ptp(customer)) + 1)
+    return borrowers(plan, known)[customer - known.first]
+
+
+def _compare_contracts(plan: Plan, rows: pa.RecordBatch, *, first_row: int, sample: int) -> OracleSample:
+    """A contract's charges and dates, against those of its loan."""
+    chosen = np.fromiter(sampled(rows.num_rows, sample), dtype=np.int64)
+    claimed = rows.take(pa.array(chosen))
+    book = loan_book(plan, RowRange(first=first_row, rows=rows.num_rows))
+    terms, iof = book.terms.of(chosen), _integers(claimed, "iof_cents")
+    made = schedules(terms)
+    charges = Charges(
+        borrower=book.borrower[chosen],
+        iof_cents=iof,
+        net_cents=terms.principal_cents - iof,
+        cet_annual_bp=_integers(claimed, "cet_annual_bp"),
+        cet_monthly_bp=_integers(claimed, "cet_monthly_bp"),
+    )
+    differing = set(disagreements(terms, made, sample=len(terms), charges=charges))
+    is_wrong = _integers(claimed, "total_payable_cents") != np.add.reduceat(made.payment_cents, made.offsets[:-1])
+    is_wrong |= _dates(claimed, "first_due_on") != terms.first_due_on
+    is_wrong |= _dates(claimed, "last_due_on") != made.due_on[made.offsets[1:] - 1]
+    return _sample(chosen, differing.union(np.flatnonzero(is_wrong).tolist()))
+
+
 def _compare_installments(plan: Plan, rows: pa.RecordBatch, *, first_row: int, sample: int) -> OracleSample:
-    loan, ordinal = plan.fanouts["installments"].parents_of(first_row, rows.num_rows)
+    loan, ordinal = plan.relations["installments"].parents_of(first_row, rows.num_rows)
     touched = RowRange(first=int(loan[0]), rows=int(loan[-1] - loan[0]) + 1)
     chosen = np.fromiter(sampled(touched.rows, sample), dtype=np.int64)
     all_terms = loan_book(plan, touched).terms

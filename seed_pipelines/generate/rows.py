@@ -11,20 +11,45 @@ from types import MappingProxyType
 import pyarrow as pa
 
 from seed_pipelines.errors import RowsOutsidePlan
+from seed_pipelines.generate.addresses import addresses
 from seed_pipelines.generate.arrow import arrow_schema
+from seed_pipelines.generate.bank_accounts import bank_accounts
+from seed_pipelines.generate.categories import categories
+from seed_pipelines.generate.contracts import contracts
 from seed_pipelines.generate.credit import installments, loans
+from seed_pipelines.generate.limits import credit_limits
 from seed_pipelines.generate.people import customers
+from seed_pipelines.generate.staff import consultants, users
+from seed_pipelines.generate.suppliers import suppliers
 from seed_pipelines.generate.tenancy import tenants
+from seed_pipelines.generate.transactions import financial_transactions, transactions_of
 from seed_pipelines.generate.version import GENERATOR_VERSION
-from seed_pipelines.plan import Plan, RowRange
+from seed_pipelines.plan import Counter, Plan, RowRange
 
-__all__ = ["GENERATORS", "GENERATOR_VERSION", "Generator", "arrow_schema", "generate"]
+__all__ = ["COUNTERS", "GENERATORS", "GENERATOR_VERSION", "Generator", "arrow_schema", "generate"]
 
 Generator = Callable[[Plan, RowRange], pa.RecordBatch]
 
 GENERATORS: Mapping[str, Generator] = MappingProxyType(
-    {"tenants": tenants, "customers": customers, "loans": loans, "installments": installments}
+    {
+        "tenants": tenants,
+        "users": users,
+        "consultants": consultants,
+        "customers": customers,
+        "addresses": addresses,
+        "bank_accounts": bank_accounts,
+        "categories": categories,
+        "suppliers": suppliers,
+        "credit_limits": credit_limits,
+        "loans": loans,
+        "contracts": contracts,
+        "installments": installments,
+        "financial_transactions": financial_transactions,
+    }
 )
+
+# What `plan_of` asks for the entities whose number of rows follows from their parents' values.
+COUNTERS: Mapping[str, Counter] = MappingProxyType({"financial_transactions": transactions_of})
 
 
 def generate(plan: Plan, entity: str, *, first_row: int, rows: int) -> pa.RecordBatch:

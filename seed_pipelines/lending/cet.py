@@ -1,8 +1,10 @@
-"""CET of many loans by real dates, in hundredths of a percent a year, rounded half to even.
+"""CET of many loans by real dates, in hundredths of a percent a year or a month, rounded half to even.
 
 Newton on the daily discount factor, with + - * / only. A loan that does not settle, or whose CET lies within a
 ten-millionth of a rounding boundary, is computed by the official calculation, so no float error shows.
 """
+
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -10,8 +12,8 @@ from seed_pipelines.errors import LoanImpossible
 from seed_pipelines.lending.engine import periods_of
 from seed_pipelines.lending.ladder import Ladder, ladders
 from seed_pipelines.lending.loan_terms import LoanTerms, Schedules, cents, day, reais
-from seed_pipelines.lending.official_charges import official_cet, percent_a_year
-from seed_pipelines.lending.powers import Periods, power
+from seed_pipelines.lending.official_charges import monthly_of_annual, official_cet, percent_a_year
+from seed_pipelines.lending.powers import Periods, power, root
 from seed_pipelines.lending.rounding import MILLION, Booleans, Floats, Int64s, is_doubtful
 
 _STEPS = 40
@@ -23,21 +25,53 @@ _SETTLED = 1e-15
 _MOST_BP = 2**31 - 1
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cet:
+    """32.14 % a year is 3214; the monthly rate is the one that twelve times over gives the yearly one."""
+
+    annual_bp: Int64s
+    monthly_bp: Int64s
+
+
 def cet_annual_bp(terms: LoanTerms, made: Schedules, net_cents: Int64s) -> Int64s:
-    """32.14 % a year is 3214; `net_cents` is what the client receives on the day of release."""
+    """The yearly rate alone; `net_cents` is what the client receives on the day of release."""
+    annual: Int64s = _rates(terms, made, net_cents, with_monthly=False)[0]
+    return annual
+
+
+def cet_of(terms: LoanTerms, made: Schedules, net_cents: Int64s) -> Cet:
+    """Both rates of the same flows."""
+    annual, monthly = _rates(terms, made, net_cents, with_monthly=True)
+    return Cet(annual_bp=annual, monthly_bp=monthly)
+
+
+def _rates(terms: LoanTerms, made: Schedules, net_cents: Int64s, *, with_monthly: bool) -> Int64s:
+    """One row of yearly rates, and one of monthly ones where they are asked for."""
     if (net_cents < 1).any():
         nothing_released = int(np.flatnonzero(net_cents < 1)[0])
         raise LoanImpossible(nothing_released, field="net_cents", least=1, most="the principal")
-    result = np.empty(len(terms), dtype=np.int64)
+    result = np.empty((1 + with_monthly, len(terms)), dtype=np.int64)
     for ladder in ladders(made.offsets, np.arange(len(terms), dtype=np.int64)):
-        basis_points, doubtful = _solve(terms, made, ladder, net_cents[ladder.loans])
-        result[ladder.loans] = basis_points
+        factor, doubtful = _solve(terms, made, ladder, net_cents[ladder.loans])
+        with np.errstate(all="ignore"):
+            raw = _raw_rates(factor)[: 1 + with_monthly]
+            doubtful |= (~(np.abs(raw) < _MOST_BP) | is_doubtful(raw, margin=1e-7 + np.abs(raw) * 1e-11)).any(axis=0)
+        result[:, ladder.loans] = np.rint(np.where(doubtful, 0.0, raw)).astype(np.int64)
         for loan in ladder.loans[doubtful].tolist():
-            result[loan] = _official_bp(terms, made, loan, int(net_cents[loan]))
+            result[:, loan] = _official_bp(terms, made, loan, int(net_cents[loan]))[: 1 + with_monthly]
     return result
 
 
-def _solve(terms: LoanTerms, made: Schedules, ladder: Ladder, net: Int64s) -> tuple[Int64s, Booleans]:
+def _raw_rates(factor: Floats) -> Floats:
+    """Yearly and monthly rates, unrounded, of a daily discount factor; a year has 365 days and twelve equal months."""
+    annual = 1.0 / power(factor, 365)
+    # The root of the daily rate, not of the yearly one: it lies just above 1, where the root is exact.
+    monthly = power(root(1.0 / factor, 12), 365)
+    return (np.stack((annual, monthly)) - 1.0) * 10_000.0
+
+
+def _solve(terms: LoanTerms, made: Schedules, ladder: Ladder, net: Int64s) -> tuple[Floats, Booleans]:
+    """The daily discount factor of each loan, and which of them did not settle."""
     spans = periods_of(terms, ladder, made)
     payments = made.payment_cents[ladder.rows].astype(np.float64)
     factor = _first_guess(terms.monthly_rate_ppm[ladder.loans])
@@ -48,10 +82,7 @@ def _solve(terms: LoanTerms, made: Schedules, ladder: Ladder, net: Int64s) -> tu
             factor = factor - factor * step
             if np.abs(step).max() <= _SETTLED:
                 break
-        raw = (1.0 / power(factor, 365) - 1.0) * 10_000.0
-        doubtful = ~(np.abs(step) <= _SETTLED) | ~(np.abs(raw) < _MOST_BP)
-        doubtful |= is_doubtful(raw, margin=1e-7 + np.abs(raw) * 1e-11)
-        return np.rint(np.where(doubtful, 0.0, raw)).astype(np.int64), doubtful
+        return factor, ~(np.abs(step) <= _SETTLED)
 
 
 def _first_guess(monthly_rate_ppm: Int64s) -> Floats:
@@ -75,7 +106,7 @@ def _present_value(ladder: Ladder, payments: Floats, spans: Periods, factor: Flo
     return value, slope
 
 
-def _official_bp(terms: LoanTerms, made: Schedules, loan: int, net: int) -> int:
+def _official_bp(terms: LoanTerms, made: Schedules, loan: int, net: int) -> tuple[int, int]:
     rows = made.rows_of(loan)
     payments = [
         (day(due_on), reais(payment))
@@ -84,4 +115,4 @@ def _official_bp(terms: LoanTerms, made: Schedules, loan: int, net: int) -> int:
     fraction = official_cet(reais(net), released_on=day(terms.released_on[loan]), payments=payments)
     if fraction * 10_000 > _MOST_BP:
         raise LoanImpossible(loan, field="CET", least="-99.99 %", most=f"{_MOST_BP // 100} % a year")
-    return cents(percent_a_year(fraction))
+    return cents(percent_a_year(fraction)), cents(percent_a_year(monthly_of_annual(fraction)))

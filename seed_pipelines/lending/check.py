@@ -13,7 +13,7 @@ from seed_pipelines.lending.conventions import Borrower
 from seed_pipelines.lending.iof_rates import iof_rate
 from seed_pipelines.lending.loan_terms import LoanTerms, Schedules, cents, day, reais
 from seed_pipelines.lending.official import Installment, official_schedule
-from seed_pipelines.lending.official_charges import official_cet, official_iof, percent_a_year
+from seed_pipelines.lending.official_charges import monthly_of_annual, official_cet, official_iof, percent_a_year
 from seed_pipelines.lending.rounding import Int64s
 
 
@@ -25,6 +25,7 @@ class Charges:
     iof_cents: Int64s
     net_cents: Int64s
     cet_annual_bp: Int64s
+    cet_monthly_bp: Int64s | None = None
 
 
 def disagreements(terms: LoanTerms, made: Schedules, *, sample: int, charges: Charges | None = None) -> tuple[int, ...]:
@@ -82,4 +83,7 @@ def _charges_agree(terms: LoanTerms, official: tuple[Installment, ...], loan: in
     payments: list[tuple[date, Decimal]] = [(row.due_on, row.payment) for row in official]
     cet = official_cet(reais(charges.net_cents[loan]), released_on=released_on, payments=payments)
     official_charges = (cents(iof), cents(percent_a_year(cet)))
-    return official_charges == (int(charges.iof_cents[loan]), int(charges.cet_annual_bp[loan]))
+    if official_charges != (int(charges.iof_cents[loan]), int(charges.cet_annual_bp[loan])):
+        return False
+    monthly = charges.cet_monthly_bp
+    return monthly is None or cents(percent_a_year(monthly_of_annual(cet))) == int(monthly[loan])

@@ -88,6 +88,12 @@ def annual_of_monthly(fraction: Decimal) -> Decimal:
         return (1 + fraction) ** 12 - 1
 
 
+def monthly_of_annual(fraction: Decimal) -> Decimal:
+    """The monthly rate that twelve times over gives a yearly one."""
+    with localcontext(prec=DIGITS):
+        return (1 + fraction) ** (Decimal(1) / 12) - 1
+
+
 def _trimmed(fraction: Decimal) -> Decimal:
     with localcontext(prec=DIGITS):
         return +fraction

@@ -1,9 +1,9 @@
-"""The product mix: one deck of a hundred loans, with each product's rates, terms and amounts.
+"""The product mix: one deck of a hundred terms, and for each what a person and what a company would borrow.
 
-The shares, rates and terms follow the averages that Banco Central publishes for credit to natural persons
-(press data of 07-11/2025: personal credit 6.23 % a month, private payroll loans 3.75-3.9 %, INSS and public payroll
-loans about 1.8 %, vehicles 1.9-2.1 %). A plan spreads installments over loans by the deck's terms, so the deck gives
-their proportions; the manifest's caps give the exact number.
+The shares, rates and terms follow the averages that Banco Central publishes (press data of 07-11/2025: personal credit
+6.23 % a month, private payroll loans 3.75-3.9 %, INSS and public payroll loans about 1.8 %, vehicles 1.9-2.1 %; for
+companies working capital 1.66 %, receivables 1.48 %). A plan spreads installments over loans by the deck's terms, so
+the deck gives their proportions; the manifest's caps give the exact number.
 """
 
 from dataclasses import dataclass
@@ -50,7 +50,20 @@ HOME_IMPROVEMENT = Product(
     principal_cents=(500_000, 5_000_000),
 )
 
-# (product, term in months, cards out of a hundred)
+RECEIVABLES = Product(
+    name="receivables",
+    amortization_system="price",
+    monthly_rate_ppm=(12_500, 17_100),
+    principal_cents=(100_000, 50_000_000),
+)
+WORKING_CAPITAL = Product(
+    name="working_capital",
+    amortization_system="price",
+    monthly_rate_ppm=(14_000, 19_200),
+    principal_cents=(200_000, 100_000_000),
+)
+
+# (product of a person, term in months, cards out of a hundred)
 _MIX = (
     (PERSONAL, 3, 6),
     (PERSONAL, 6, 12),
@@ -69,8 +82,17 @@ _MIX = (
     (HOME_IMPROVEMENT, 24, 3),
 )
 
-PRODUCT_DECK = tuple(product for product, _, cards in _MIX for _ in range(cards))
+# Receivables are sold for less than a year.
+_LONGEST_RECEIVABLES = 11
+
+_PERSON_DECK = tuple(product for product, _, cards in _MIX for _ in range(cards))
 TERM_DECK = tuple(term for _, term, cards in _MIX for _ in range(cards))
+
+_COMPANY_DECK = tuple(RECEIVABLES if term <= _LONGEST_RECEIVABLES else WORKING_CAPITAL for term in TERM_DECK)
+
+# A person's card is a place in TERM_DECK; a company's stands so many places further on.
+PRODUCT_DECK = _PERSON_DECK + _COMPANY_DECK
+COMPANY_CARDS = len(TERM_DECK)
 
 # Twenty customers in a hundred have no loan; a few have many.
 LOANS_PER_CUSTOMER_DECK = (0,) * 20 + (1,) * 30 + (2,) * 22 + (3,) * 14 + (4,) * 8 + (6,) * 4 + (9,) * 2

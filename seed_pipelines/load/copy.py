@@ -15,13 +15,10 @@ BUILD_SCHEMA = "seed_build"
 _CHUNK_BYTES = 1 << 20
 
 
-def encoded(rows: pa.RecordBatch) -> memoryview:
-    """The batch as one binary COPY stream."""
+def encoded(rows: pa.RecordBatch) -> tuple[bytes, ...]:
+    """The batch as a binary COPY stream, in pieces that are not copied together."""
     encoder = pgpq.ArrowToPostgresBinaryEncoder(rows.schema)
-    stream = bytearray(encoder.write_header())
-    stream += encoder.write_batch(rows)
-    stream += encoder.finish()
-    return memoryview(stream)
+    return encoder.write_header(), encoder.write_batch(rows), encoder.finish()
 
 
 def copy_rows(connection: Connection, table: str, rows: pa.RecordBatch) -> None:
@@ -29,10 +26,11 @@ def copy_rows(connection: Connection, table: str, rows: pa.RecordBatch) -> None:
     statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary)").format(
         sql.Identifier(BUILD_SCHEMA, table), sql.SQL(", ").join(map(sql.Identifier, rows.schema.names))
     )
-    stream = encoded(rows)
+    pieces = encoded(rows)
     with connection.cursor() as cursor:
         with cursor.copy(statement) as copy:
-            for start in range(0, len(stream), _CHUNK_BYTES):
-                copy.write(stream[start : start + _CHUNK_BYTES])
+            for piece in pieces:
+                for start in range(0, len(piece), _CHUNK_BYTES):
+                    copy.write(memoryview(piece)[start : start + _CHUNK_BYTES])
         if cursor.rowcount != rows.num_rows:
             raise RowsLost(table, sent=rows.num_rows, stored=cursor.rowcount)

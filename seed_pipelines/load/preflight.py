@@ -1,72 +1,86 @@
 """Preflight: would this database keep tenants apart if we wrote to it now? Any doubt is a refusal.
 
-The catalogue is asked, not trusted: the loader's role, every target table's row-level security with the exact text of
-its policy, ownership and rights. A table that the catalogue of entities names and the database lacks is a finding too.
+The catalogue is asked (catalogue_checks.py), then tried (canary.py). Nothing is written: what the canary does is rolled
+back. `assert_still_safe` is the part that every batch repeats inside its own transaction, because the owner of the
+schema can change it while a seed run is under way.
 """
 
-from collections.abc import Iterator
-from typing import Any
+from contextlib import suppress
+from uuid import UUID
 
 from seed_pipelines.control import migrations
-from seed_pipelines.errors import DatabaseNotSafe
+from seed_pipelines.errors import DatabaseNotSafe, DatabaseRefused, MigrationsPending
+from seed_pipelines.load.canary import CANARY, try_canary
+from seed_pipelines.load.catalogue_checks import (
+    CATALOGUE_CHECKS,
+    TARGET_SCHEMA,
+    TENANT_POLICY,
+    ask_catalogue,
+    not_checked,
+)
+from seed_pipelines.load.checks import Check, CheckResult
 from seed_pipelines.outside.postgres import Connection, translated
 from seed_pipelines.sql import query
 
-# As pg_get_expr gives back the policy of sql/migrations/0002_build_and_publish.sql.
-TENANT_POLICY = "(tenant_id = (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid)"
+MIGRATIONS = Check(
+    name="migrations",
+    promise="the database has exactly the migrations of this version",
+    why="the other checks know this version's schema; another one may have doors that they do not look for",
+    remedy="Apply them with `seed-data db migrate`.",
+)
+
+CHECKS = (MIGRATIONS, *CATALOGUE_CHECKS, CANARY)
 
 
-def assert_safe(connection: Connection, entities: tuple[str, ...]) -> None:
-    """Raises MigrationsPending or DatabaseNotSafe; writes nothing."""
-    migrations.assert_applied(connection)
-    findings = tuple(_findings(connection, entities))
+def examine(connection: Connection, entities: tuple[str, ...]) -> tuple[CheckResult, ...]:
+    """What every check finds, whatever the others find. Raises DatabaseUnavailable."""
+    results = (_migrated(connection), *ask_catalogue(connection, entities))
+    if all(result.ok for result in results):
+        return (*results, try_canary(connection, entities))
+    # A schema with a trigger or a rule of somebody else's might do more than a rollback takes back.
+    return (*results, CANARY.result(["not tried while other checks fail"]))
+
+
+def assert_safe(connection: Connection, entities: tuple[str, ...]) -> tuple[CheckResult, ...]:
+    """What held, for the record. Raises MigrationsPending or DatabaseNotSafe; writes nothing."""
+    results = examine(connection, entities)
+    findings = tuple(f"{result.check}: {result.detail}" for result in results if not result.ok)
+    if findings:
+        # Pending migrations explain whatever else is missing.
+        with suppress(DatabaseRefused):
+            migrations.assert_applied(connection)
+        raise DatabaseNotSafe(findings)
+    return results
+
+
+def assert_still_safe(
+    connection: Connection,
+    entities: tuple[str, ...],
+    *,
+    build_table: str | None = None,
+    tenant_id: UUID | None = None,
+) -> None:
+    """In the caller's transaction, in one statement: role, session, row-level security and policy of the entities'
+    tables, and the CHECK of the build table where one is named. Raises DatabaseNotSafe."""
+    values = {
+        "schema": TARGET_SCHEMA,
+        "entities": list(entities),
+        "policy": TENANT_POLICY,
+        "backend_pid": connection.info.backend_pid,
+        "build_table": build_table,
+        "tenant_id": tenant_id,
+    }
+    with translated():
+        findings = tuple(row["finding"] for row in connection.execute(query("preflight_again"), values))
     if findings:
         raise DatabaseNotSafe(findings)
 
 
-def _findings(connection: Connection, entities: tuple[str, ...]) -> Iterator[str]:
-    with translated():
-        role = connection.execute(query("preflight_role")).fetchone()
-        settings = connection.execute(query("preflight_settings")).fetchone()
-        tables = connection.execute(query("preflight_tables"), {"policy": TENANT_POLICY}).fetchall()
-    yield from _role_findings(role or {})
-    yield from _settings_findings(settings or {})
-    known = {row["table_name"] for row in tables}
-    yield from (f"table app.{entity} is missing" for entity in entities if entity not in known)
-    for row in tables:
-        yield from _table_findings(row)
-
-
-def _role_findings(role: dict[str, Any]) -> Iterator[str]:
-    if not role:
-        yield "the current role is not in the catalogue"
-        return
-    if role["is_privileged"]:
-        yield f"role {role['role']} is a superuser, bypasses row-level security or administers the server"
-    if role["is_member"]:
-        yield f"role {role['role']} is a member of another role"
-    if role["is_switched"]:
-        yield f"role {role['role']} is not the one that logged in"
-
-
-def _settings_findings(settings: dict[str, Any]) -> Iterator[str]:
-    if not settings.get("row_security_on"):
-        yield "row_security is off in this session"
-    if not settings.get("triggers_fire"):
-        yield "session_replication_role keeps triggers from firing"
-    if not settings.get("no_tenant_left"):
-        yield "a tenant is left over in this session"
-
-
-def _table_findings(row: dict[str, Any]) -> Iterator[str]:
-    table = f"app.{row['table_name']}"
-    if not row["is_forced"]:
-        yield f"row-level security of {table} is not enabled and forced"
-    if row["tenant_policies"] != 1:
-        yield f"{table} lacks the restrictive tenant policy, word for word"
-    if row["is_owned"]:
-        yield f"the loader owns {table}, or is a member of its owner"
-    if row["has_excess"]:
-        yield f"the loader may TRUNCATE {table}, or make triggers or references on it"
-    if row["has_direct_grant"]:
-        yield f"the loader has a direct right on partition {table}"
+def _migrated(connection: Connection) -> CheckResult:
+    try:
+        migrations.assert_applied(connection)
+    except MigrationsPending as pending:
+        return MIGRATIONS.result(f"{name} is missing or was changed" for name in pending.names)
+    except DatabaseRefused as error:
+        return MIGRATIONS.result([not_checked(error)])
+    return MIGRATIONS.result(())

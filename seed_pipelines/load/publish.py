@@ -8,9 +8,10 @@ the caller tries again.
 from psycopg import sql
 
 from seed_pipelines import catalog
-from seed_pipelines.control.lease import Lease
+from seed_pipelines.control.lease import Lease, guard_publication
 from seed_pipelines.control.runs import SeedRun
 from seed_pipelines.load.copy import BUILD_SCHEMA
+from seed_pipelines.load.preflight import assert_still_safe
 from seed_pipelines.outside.postgres import Connection, transaction
 from seed_pipelines.plan import Publisher
 from seed_pipelines.sql import query
@@ -33,6 +34,7 @@ def seal(connection: Connection, lease: Lease, entity: str) -> bool:
     values = {"seed_run_id": lease.holder, "fence": lease.fence, "entity": entity}
     with transaction(connection):
         connection.execute(query("long_statement"))
+        connection.execute(query("seal_lock_timeout"))
         row = connection.execute(query("build_seal"), values).fetchone() or {}
     return bool(row["seal"])
 
@@ -41,7 +43,7 @@ def publish(connection: Connection, run: SeedRun, lease: Lease, *, dataset_hash:
     """Make the whole dataset visible, in one transaction; returns the dataset's generation.
 
     Raises PublishRefused where rows that stay refer to rows that would go away, DatabaseUnavailable (try again) where
-    a reader holds a lock for long, LeaseLost or WrongState where this seed run may not publish.
+    a reader holds a lock for long, LeaseLost, SeedRunCancelled or WrongState where this seed run may not publish.
     """
     values = {
         "seed_run_id": lease.holder,
@@ -50,6 +52,8 @@ def publish(connection: Connection, run: SeedRun, lease: Lease, *, dataset_hash:
         "ttl_days": ttl_days,
     }
     with transaction(connection):
+        guard_publication(connection, lease)
+        assert_still_safe(connection, tuple(run.planned_rows))
         connection.execute(query("long_statement"))
         connection.execute(query("publish_lock_timeout"), {"milliseconds": _LOCK_TIMEOUT_MS})
         if run.publisher == Publisher.ATTACH:
@@ -61,13 +65,15 @@ def publish(connection: Connection, run: SeedRun, lease: Lease, *, dataset_hash:
 
 
 def _insert_rows(connection: Connection, run: SeedRun) -> None:
-    """Swap the mode's rows for the build's, under row-level security, children out first and parents in first."""
+    """Swap the mode's rows for the build's, under row-level security, children out first and parents in first.
+
+    Rows of entities that the manifest has no more go away with the others: their parents may not come back.
+    """
     connection.execute(query("tenant_set"), {"tenant_id": str(run.tenant_id)})
     connection.execute(query("constraints_defer"))
-    entities = [name for name in catalog.ENTITIES if name in run.planned_rows]
-    for entity in reversed(entities):
+    for entity in reversed(catalog.ENTITIES):
         connection.execute(_delete_statement(entity), {"first_id": run.first_id, "last_id": run.last_id})
-    for entity in entities:
+    for entity in run.planned_rows:
         connection.execute(_insert_statement(entity, f"{entity}_{run.id.hex}"))
 
 

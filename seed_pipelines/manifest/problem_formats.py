@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
-from seed_pipelines.manifest.problems import Problem
+from seed_pipelines.manifest.problems import Problem, on_one_line
 
 SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
@@ -19,7 +19,7 @@ def as_text(problems: Iterable[Problem]) -> str:
 
 def as_json(problems: Iterable[Problem]) -> str:
     """An object with every field of every problem."""
-    return json.dumps({"problems": [asdict(problem) for problem in problems]}, indent=2, ensure_ascii=False)
+    return json.dumps({"problems": [asdict(problem) for problem in problems]}, indent=2)
 
 
 def as_github(problems: Iterable[Problem]) -> str:
@@ -36,7 +36,7 @@ def as_sarif(problems: Iterable[Problem]) -> str:
         "columnKind": "unicodeCodePoints",
         "results": [_sarif_result(problem, rules) for problem in found],
     }
-    return json.dumps({"$schema": SARIF_SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2, ensure_ascii=False)
+    return json.dumps({"$schema": SARIF_SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2)
 
 
 FORMATS: Mapping[str, Callable[[Iterable[Problem]], str]] = MappingProxyType(
@@ -46,7 +46,7 @@ FORMATS: Mapping[str, Callable[[Iterable[Problem]], str]] = MappingProxyType(
 
 def _github_line(problem: Problem) -> str:
     properties = {
-        "file": problem.source,
+        "file": on_one_line(problem.source),
         "line": problem.line,
         "col": problem.column,
         "title": f"manifest: {problem.rule}",
@@ -72,7 +72,7 @@ def _sarif_result(problem: Problem, rules: list[str]) -> dict[str, Any]:
         "locations": [
             {
                 "physicalLocation": {
-                    "artifactLocation": {"uri": quote(problem.source)},
+                    "artifactLocation": {"uri": quote(problem.source, errors="surrogateescape")},
                     "region": {"startLine": problem.line, "startColumn": problem.column},
                 },
                 "logicalLocations": [{"fullyQualifiedName": problem.pointer}],

@@ -44,7 +44,12 @@ class Problem:
     allowed: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return f"{self.source}:{self.line}:{self.column}: {self.message} [{self.rule}]"
+        return f"{on_one_line(self.source)}:{self.line}:{self.column}: {self.message} [{self.rule}]"
+
+
+def on_one_line(text: str) -> str:
+    """A file's name or a message without anything that could forge a line or that is no Unicode."""
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
 
 
 def pointer_of(path: Path) -> str:

@@ -81,7 +81,7 @@ def _parents_present(data: object) -> Iterator[Fault]:
     for entity in volumetry:
         known = catalog.ENTITIES.get(entity)
         for parent in known.parents if known else ():
-            if parent.entity not in volumetry:
+            if parent.required and parent.entity not in volumetry:
                 yield Fault(
                     path=("volumetry", entity),
                     rule="parents-present",

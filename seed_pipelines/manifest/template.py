@@ -21,12 +21,33 @@ class _Size:
     states: bool = False
 
     @property
+    def users(self) -> int:
+        return self.customers // 50
+
+    @property
+    def consultants(self) -> int:
+        return self.customers // 100
+
+    @property
+    def addresses(self) -> int:
+        return self.customers * 4 // 3
+
+    @property
+    def suppliers(self) -> int:
+        return self.customers // 10
+
+    @property
     def loans(self) -> int:
         return 2 * self.customers
 
     @property
     def installments(self) -> int:
         return 12 * self.loans
+
+    @property
+    def transactions(self) -> int:
+        """Enough for every installment, paid or not."""
+        return self.loans + self.installments
 
 
 _SIZES = MappingProxyType(
@@ -37,6 +58,9 @@ _SIZES = MappingProxyType(
         Mode.CANARY: _Size(customers=1_000, window=("22:00", "09:00")),
     }
 )
+
+# The vendored chart of accounts, once.
+_CATEGORIES = 65
 
 _TEXT = """\
 # yaml-language-server: $schema={schema}
@@ -104,15 +128,40 @@ integrity:
 """
 
 _PLAIN_VOLUMES = """\
+  users: {{cap: {users}}}
+  consultants: {{cap: {consultants}}}
   customers: {{cap: {customers}}}
+  addresses: {{cap: {addresses}}}
+  bank_accounts: {{cap: {addresses}}}
+  categories: {{cap: {categories}}}
+  suppliers: {{cap: {suppliers}}}
+  credit_limits: {{cap: {customers}}}
   loans: {{cap: {loans}}}
+  contracts: {{cap: {loans}}}
   installments: {{cap: {installments}}}
+  # One for each loan and each installment that was paid, however many those are.
+  financial_transactions: {{cap: {transactions}}}
 """
 
 _VOLUMES_WITH_STATES = """\
+  users:
+    cap: {users}
+    # Percent of the records in a state other than the happy one.
+    states: {{blocked: 3}}
+  consultants:
+    cap: {consultants}
+    states: {{blocked: 2}}
   customers:
     cap: {customers}
-    # Percent of the records in a state other than the happy one.
+    states: {{blocked: 2}}
+  addresses: {{cap: {addresses}}}
+  bank_accounts:
+    cap: {addresses}
+    states: {{blocked: 1}}
+  categories: {{cap: {categories}}}
+  suppliers: {{cap: {suppliers}}}
+  credit_limits:
+    cap: {customers}
     states: {{blocked: 2}}
   loans:
     cap: {loans}
@@ -121,7 +170,10 @@ _VOLUMES_WITH_STATES = """\
       cancelled: 1
       renegotiated: 2
       written_off: 1.5
+  contracts: {{cap: {loans}}}
   installments: {{cap: {installments}}}
+  # One for each loan and each installment that was paid, however many those are.
+  financial_transactions: {{cap: {transactions}}}
 """
 
 _CANARY = """
@@ -145,7 +197,17 @@ def new_manifest_text(environment: str, tenant: str, mode: Mode) -> str:
         mode=mode,
         opens=size.window[0],
         closes=size.window[1],
-        volumes=volumes.format(customers=size.customers, loans=size.loans, installments=size.installments),
+        volumes=volumes.format(
+            users=size.users,
+            consultants=size.consultants,
+            customers=size.customers,
+            addresses=size.addresses,
+            categories=_CATEGORIES,
+            suppliers=size.suppliers,
+            loans=size.loans,
+            installments=size.installments,
+            transactions=size.transactions,
+        ),
         canary=_CANARY.format(tenant=tenant) if mode is Mode.CANARY else "",
         unsealed="0" * 64,
     )

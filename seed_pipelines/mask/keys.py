@@ -20,7 +20,8 @@ from seed_pipelines.errors import MaskKeyUnavailable
 from seed_pipelines.mask.openpgp import SALT_BYTES
 from seed_pipelines.mask.pgp import PgpKey
 from seed_pipelines.outside.env_local import dev_mask_key
-from seed_pipelines.outside.vault import PRK_BYTES, Vault, VaultSettings, mask_key_name
+from seed_pipelines.outside.vault import PRK_BYTES, Vault, mask_key_name
+from seed_pipelines.outside.vault_session import VaultSettings
 
 FROM_VAULT = "vault"
 FROM_ENV_LOCAL = "env_local"

@@ -1,4 +1,4 @@
-"""Masked names: a given name and two surnames become three others of the same lists.
+"""Masked names of people: a given name and two surnames become three others of the same lists.
 
 A list alone is far too small to be permuted safely, so the three are permuted together, as one number. A name that
 is not three words of the lists is refused.
@@ -51,22 +51,22 @@ def vendored_names() -> NameTables:
 
 def mask_names(values: pa.Array, *, key: bytes, column: str, tables: NameTables) -> pa.Array:
     """A text column of other names; raises NotMaskable, or SmallDomain where the lists are too short."""
-    numbers = _numbers(values, tables, column)
-    return _texts(permute(tables.combinations, numbers, key=key, tweak=b"name"), tables)
+    numbers = numbered(values, tables, column=column, wanted=_WANTED)
+    return spelled(permute(tables.combinations, numbers, key=key, tweak=b"name"), tables)
 
 
 def unmask_names(values: pa.Array, *, key: bytes, column: str, tables: NameTables) -> pa.Array:
     """The names that `mask_names` was given."""
-    numbers = _numbers(values, tables, column)
-    return _texts(unpermute(tables.combinations, numbers, key=key, tweak=b"name"), tables)
+    numbers = numbered(values, tables, column=column, wanted=_WANTED)
+    return spelled(unpermute(tables.combinations, numbers, key=key, tweak=b"name"), tables)
 
 
-def _numbers(values: pa.Array, tables: NameTables, column: str) -> Words:
-    """Each name's place among all combinations."""
+def numbered(values: pa.Array, tables: NameTables, *, column: str, wanted: str) -> Words:
+    """Each name's place among all combinations; raises NotMaskable, which says what is `wanted`."""
     words = pc.split_pattern(values, pattern=" ")
     short = pc.list_value_length(words).to_numpy() != 3
     if short.any():
-        raise NotMaskable(column, rows=int(short.sum()), wanted=_WANTED)
+        raise NotMaskable(column, rows=int(short.sum()), wanted=wanted)
     flat = words.flatten()
     places = np.arange(len(values)) * 3
     given = pc.index_in(flat.take(pa.array(places)), value_set=pa.array(tables.given))
@@ -75,7 +75,7 @@ def _numbers(values: pa.Array, tables: NameTables, column: str) -> Words:
     )
     unknown = pc.or_(pc.or_(given.is_null(), first.is_null()), second.is_null())
     if pc.any(unknown, min_count=0).as_py():
-        raise NotMaskable(column, rows=pc.sum(unknown).as_py(), wanted=_WANTED)
+        raise NotMaskable(column, rows=pc.sum(unknown).as_py(), wanted=wanted)
     surnames = np.uint64(len(tables.surnames))
     numbers: Words = given.to_numpy().astype(np.uint64)
     for index in (first, second):
@@ -83,7 +83,8 @@ def _numbers(values: pa.Array, tables: NameTables, column: str) -> Words:
     return numbers
 
 
-def _texts(numbers: Words, tables: NameTables) -> pa.Array:
+def spelled(numbers: Words, tables: NameTables) -> pa.Array:
+    """The name of each place."""
     surnames = np.uint64(len(tables.surnames))
     high, second = np.divmod(numbers, surnames)
     given, first = np.divmod(high, surnames)

@@ -1,30 +1,24 @@
 """The code location: every manifest of the folder, loaded or broken, with its job, schedule and sensors."""
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
 
 import dagster as dg
 
-from seed_pipelines.errors import SeedError
-from seed_pipelines.orchestration.broken import broken_job, broken_manifest
+from seed_pipelines.orchestration.broken import BrokenManifest, broken_job, broken_manifest
+from seed_pipelines.orchestration.hold import RESOURCES
 from seed_pipelines.orchestration.jobs import seed_assets, seed_job
 from seed_pipelines.orchestration.manifest_sensor import LoadedManifest, manifest_sensor
 from seed_pipelines.orchestration.names import JOB_PREFIX, ManifestName
+from seed_pipelines.orchestration.purge import purge_job, purge_schedule
+from seed_pipelines.orchestration.reconciler import abandoned_sensor
 from seed_pipelines.orchestration.report_sensor import report_sensor
+from seed_pipelines.orchestration.safe_errors import shown
 from seed_pipelines.orchestration.schedules import off_peak_schedule
+from seed_pipelines.plan import outline_of
 from seed_pipelines.session import Installation
 
 # Kubernetes run pods are told which job they run.
 _JOB_OF_THIS_PROCESS = "DAGSTER_RUN_JOB_NAME"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BrokenManifest:
-    """A file that cannot be loaded, with the reason."""
-
-    name: ManifestName
-    error: SeedError
 
 
 def definitions_of(installation: Installation, *, job: str | None = None) -> dg.Definitions:
@@ -33,37 +27,48 @@ def definitions_of(installation: Installation, *, job: str | None = None) -> dg.
     A broken manifest never raises here: it becomes a job that says what is wrong, and the others load.
     """
     loaded, broken = _load(installation, job or os.environ.get(_JOB_OF_THIS_PROCESS))
-    failing = [(manifest.name, broken_manifest(manifest.name, manifest.error)) for manifest in broken]
+    failing = [(manifest, broken_manifest(manifest)) for manifest in broken]
+    commits = manifest_sensor(
+        loaded, broken=[manifest.path for manifest in broken], commit=installation.folder.git_commit()
+    )
+    purging = purge_job(installation)
     return dg.Definitions(
         assets=[*(manifest.assets for manifest in loaded), *(asset for _, asset in failing)],
-        jobs=[*(manifest.job for manifest in loaded), *(broken_job(name, asset) for name, asset in failing)],
-        schedules=[off_peak_schedule(manifest.name, manifest.plan) for manifest in loaded],
-        sensors=_sensors(installation, loaded),
+        jobs=[
+            *(manifest.job for manifest in loaded),
+            *(broken_job(manifest, asset) for manifest, asset in failing),
+            purging,
+        ],
+        schedules=[
+            *(off_peak_schedule(manifest.name, manifest.outline) for manifest in loaded),
+            purge_schedule(installation, purging),
+        ],
+        sensors=[commits, report_sensor(installation), abandoned_sensor(installation, loaded)],
+        resources=RESOURCES,
         # Runs that are launched from an asset take this one, not the job's.
         executor=dg.in_process_executor,
     )
-
-
-def _sensors(installation: Installation, loaded: Sequence[LoadedManifest]) -> list[dg.SensorDefinition]:
-    reports = [report_sensor(installation)]
-    return [manifest_sensor(loaded, commit=installation.folder.git_commit()), *reports] if loaded else reports
 
 
 def _load(installation: Installation, job: str | None) -> tuple[list[LoadedManifest], list[BrokenManifest]]:
     loaded: list[LoadedManifest] = []
     broken: list[BrokenManifest] = []
     for path in installation.folder.paths():
-        name = ManifestName.of_path(path)
-        if not _is_wanted(name, installation, job):
+        if not _is_wanted(ManifestName.of_path(path), installation, job):
             continue
         try:
-            plan = installation.plan(installation.manifest(path))
-        except SeedError as error:
-            broken.append(BrokenManifest(name=name, error=error))
-        else:
-            assets = seed_assets(name, plan)
-            loaded.append(LoadedManifest(name=name, plan=plan, assets=assets, job=seed_job(name, plan, assets)))
+            loaded.append(_loaded(installation, path))
+        # A bug that one manifest finds must not take the others down either.
+        except Exception as error:
+            broken.append(BrokenManifest(path=path, error=shown(error)))
     return loaded, broken
+
+
+def _loaded(installation: Installation, path: str) -> LoadedManifest:
+    name = ManifestName.of_path(path)
+    outline = outline_of(installation.manifest(path))
+    assets = seed_assets(name, outline)
+    return LoadedManifest(name=name, outline=outline, assets=assets, job=seed_job(name, outline, assets))
 
 
 def _is_wanted(name: ManifestName, installation: Installation, job: str | None) -> bool:

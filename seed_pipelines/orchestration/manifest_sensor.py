@@ -1,18 +1,17 @@
 """The manifest sensor: a commit that changes a manifest gets its job run, once.
 
 It compares the manifests that this code location has loaded, not the files: a change counts from the reload on. The
-cursor remembers what was seen. A key made of hash and commit lets a revert run again, and a restart not.
+cursor remembers what was seen. A key made of hash and commit lets a revert run again, and a restart not; a folder that
+is no checkout has no commit, and its changes are counted instead.
 """
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Self
 
 import dagster as dg
-
-# Dagster exports no name for what define_asset_job returns.
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from seed_pipelines.orchestration.names import (
     IDEMPOTENCY_KEY_TAG,
@@ -20,7 +19,7 @@ from seed_pipelines.orchestration.names import (
     TRIGGER_TAG,
     ManifestName,
 )
-from seed_pipelines.plan import Plan
+from seed_pipelines.plan import Outline
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,68 +27,93 @@ class LoadedManifest:
     """A manifest as this code location has loaded it."""
 
     name: ManifestName
-    plan: Plan
+    outline: Outline
     assets: dg.AssetsDefinition
-    job: UnresolvedAssetJobDefinition
+    job: dg.JobDefinition
 
     @property
     def hash(self) -> str:
-        return self.plan.manifest.manifest_hash
+        return self.outline.manifest.manifest_hash
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cursor:
+    """What earlier ticks have seen: a hash for each manifest, and how often one of them changed."""
+
+    hashes: Mapping[str, str] = field(default_factory=dict)
+    changes: int = 0
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        return cls(**json.loads(text))
+
+    def __str__(self) -> str:
+        return json.dumps({"hashes": self.hashes, "changes": self.changes}, sort_keys=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changes:
-    """What a tick found: to run now, waiting for its window, and what is gone or new in the folder."""
+    """What a tick found: to run now, waiting for its window, and gone from the folder."""
 
-    due: tuple[LoadedManifest, ...]
-    waiting: tuple[str, ...]
-    removed: tuple[str, ...]
-    seen: Mapping[str, str]
+    due: tuple[LoadedManifest, ...] = ()
+    waiting: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    cursor: Cursor
 
 
-def changes_since(seen: Mapping[str, str] | None, loaded: Sequence[LoadedManifest], *, now: datetime) -> Changes:
+def changes_since(
+    seen: Cursor | None, loaded: Sequence[LoadedManifest], *, broken: Collection[str], now: datetime
+) -> Changes:
     """Compare what was seen with what is loaded. The first look only takes note."""
     hashes = {manifest.name.path: manifest.hash for manifest in loaded}
     if seen is None:
-        return Changes(due=(), waiting=(), removed=(), seen=hashes)
-    changed = [manifest for manifest in loaded if seen.get(manifest.name.path) != manifest.hash]
-    due = tuple(manifest for manifest in changed if manifest.plan.manifest.window.is_open(now))
+        return Changes(cursor=Cursor(hashes=hashes))
+    changed = [manifest for manifest in loaded if seen.hashes.get(manifest.name.path) != manifest.hash]
+    due = tuple(manifest for manifest in changed if manifest.outline.manifest.window.is_open(now))
     waiting = tuple(manifest.name.path for manifest in changed if manifest not in due)
-    # What waits stays unseen, and is found again at the next tick.
-    kept = {path: seen.get(path, "") for path in waiting}
-    return Changes(due=due, waiting=waiting, removed=tuple(sorted(set(seen) - set(hashes))), seen=hashes | kept)
+    # What waits, and what cannot be loaded at the moment, is compared with the same hash at the next tick.
+    kept = {path: seen.hashes.get(path, "") for path in (*waiting, *broken)}
+    return Changes(
+        due=due,
+        waiting=waiting,
+        removed=tuple(sorted(set(seen.hashes) - set(hashes) - set(broken))),
+        cursor=Cursor(hashes=hashes | kept, changes=seen.changes + len(due)),
+    )
 
 
-def manifest_sensor(loaded: Sequence[LoadedManifest], *, commit: str | None) -> dg.SensorDefinition:
+def manifest_sensor(
+    loaded: Sequence[LoadedManifest], *, broken: Collection[str], commit: str | None
+) -> dg.SensorDefinition:
     """The sensor over all the jobs of this code location."""
 
     @dg.sensor(
         name="manifest_commits",
-        jobs=[manifest.job for manifest in loaded],
+        jobs=[manifest.job for manifest in loaded] or None,
         minimum_interval_seconds=30,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Runs the job of each manifest that a commit changed, when its window is open.",
     )
     def manifest_commits(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        seen = json.loads(context.cursor) if context.cursor else None
-        found = changes_since(seen, loaded, now=datetime.now(UTC))
+        seen = Cursor.parse(context.cursor) if context.cursor else None
+        found = changes_since(seen, loaded, broken=broken, now=datetime.now(UTC))
         for path in found.removed:
             context.log.warning(f"{path} was removed: its datasets stay until they expire or are purged")
         for path in found.waiting:
             context.log.info(f"{path} changed: it runs when its window opens")
-        requests = [request for manifest in found.due for request in requests_of(manifest, commit=commit)]
+        change = commit or f"change-{found.cursor.changes}"
+        requests = [request for manifest in found.due for request in requests_of(manifest, change=change)]
         return dg.SensorResult(
             run_requests=requests,
             skip_reason=None if requests else dg.SkipReason("no manifest to run"),
-            cursor=json.dumps(found.seen, sort_keys=True),
+            cursor=str(found.cursor),
         )
 
     return manifest_commits
 
 
-def requests_of(manifest: LoadedManifest, *, commit: str | None) -> list[dg.RunRequest]:
-    """One run for each shard; hash and commit are their common key."""
-    key = f"manifest:{manifest.hash}:{commit or 'no-commit'}"
+def requests_of(manifest: LoadedManifest, *, change: str) -> list[dg.RunRequest]:
+    """One run for each shard; their common key is the hash and the change that brought it."""
+    key = f"manifest:{manifest.hash}:{change}"
     tags = manifest.name.tags | {
         IDEMPOTENCY_KEY_TAG: key,
         TRIGGER_TAG: "manifest",
@@ -99,5 +123,5 @@ def requests_of(manifest: LoadedManifest, *, commit: str | None) -> list[dg.RunR
         dg.RunRequest(
             job_name=manifest.name.job, run_key=f"{manifest.name.path}:{key}:{shard}", partition_key=shard, tags=tags
         )
-        for shard in manifest.plan.shard_keys
+        for shard in manifest.outline.shard_keys
     ]

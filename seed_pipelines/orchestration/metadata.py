@@ -45,6 +45,9 @@ def of_load(loaded: EntityLoad, run: SeedRun) -> Metadata:
         "content_hash": loaded.digest.hex(),
         "lease_fence": loaded.fence or "published before",
         "sealed": str(loaded.sealed).lower(),
+        "budget_spent_micro_brl": loaded.spending.spent_micro_brl,
+        "budget_spent_pct": loaded.spending.percent,
+        "failed_or_slow_batches": loaded.spending.faults,
     }
 
 

@@ -1,5 +1,6 @@
 """What things are called in Dagster: one place, so that nobody splits or builds a name elsewhere."""
 
+import hashlib
 from dataclasses import dataclass
 from typing import Self
 
@@ -9,6 +10,7 @@ MANIFEST_HASH_TAG = "seed/manifest-hash"
 IDEMPOTENCY_KEY_TAG = "seed/idempotency-key"
 TRIGGER_TAG = "seed/trigger"
 IGNORE_WINDOW_TAG = "seed/ignore-window"
+WAIT_TAG = "seed/wait"
 TRACEPARENT_TAG = "seed/traceparent"
 ENVIRONMENT_TAG = "seed/env"
 TENANT_TAG = "seed/tenant"
@@ -41,16 +43,20 @@ class ManifestName:
 
     @property
     def group(self) -> str:
-        # Dagster's names have no hyphen, and a slug has no underscore: nothing collides.
-        return f"{self.environment}__{self.tenant}".replace("-", "_")
+        return f"{_identifier(self.environment)}__{_identifier(self.tenant)}"
 
     @property
     def job(self) -> str:
         return f"{JOB_PREFIX}{self.group}"
 
     @property
+    def graph(self) -> str:
+        # Not the job's: a job has a graph of its own, and a name means one graph in a code location.
+        return self.group
+
+    @property
     def pool(self) -> str:
-        return f"seed_{self.environment}".replace("-", "_")
+        return f"seed_{_identifier(self.environment)}"
 
     @property
     def tags(self) -> dict[str, str]:
@@ -58,3 +64,11 @@ class ManifestName:
 
     def key(self, asset: str) -> dg.AssetKey:
         return dg.AssetKey([self.environment, self.tenant, asset])
+
+
+def _identifier(slug: str) -> str:
+    """Dagster's names have no hyphen; a slug that could then spell another pair's name carries its digest."""
+    plain = slug.replace("-", "_")
+    if "--" in slug or slug.endswith("-"):
+        return f"{plain}_{hashlib.sha256(slug.encode()).hexdigest()[:8]}"
+    return plain

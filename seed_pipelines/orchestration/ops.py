@@ -13,9 +13,12 @@ import dagster as dg
 
 from seed_pipelines import catalog, flow
 from seed_pipelines.control import runs
+from seed_pipelines.control.recovery import RPO_OBJECTIVE_MS, RTO_OBJECTIVE_MS, recovery_of
 from seed_pipelines.flow import EntityLoad, Publication
 from seed_pipelines.load.isolation import isolation_of
+from seed_pipelines.manifest.model import Mode
 from seed_pipelines.orchestration import metadata
+from seed_pipelines.orchestration.hold import HOLD, Hold
 from seed_pipelines.orchestration.names import DATASET
 from seed_pipelines.orchestration.worker import Step, step
 
@@ -28,16 +31,17 @@ ROWS_CHECK = "rows_as_planned"
 ORACLE_CHECK = "equal_to_oracle"
 ISOLATION_CHECK = "tenant_isolated"
 HASH_CHECK = "hash_as_before"
+RECOVERY_CHECK = "recovery_objectives"
 # Entities with money that an independent calculation can check.
 CHECKED_BY_ORACLE = ("loans", "installments")
 
 Results = Iterator[dg.Output[None] | dg.AssetCheckResult]
 
 
-def checks_of(asset: str) -> tuple[str, ...]:
-    """The asset checks that the op of this asset yields."""
+def checks_of(asset: str, mode: Mode) -> tuple[str, ...]:
+    """The asset checks that the op of this asset yields for a manifest of this mode; mode dr has all of them."""
     if asset == DATASET:
-        return (ISOLATION_CHECK, HASH_CHECK)
+        return (ISOLATION_CHECK, HASH_CHECK, *([RECOVERY_CHECK] if mode is Mode.DR else []))
     return (ROWS_CHECK, ORACLE_CHECK) if asset in CHECKED_BY_ORACLE else (ROWS_CHECK,)
 
 
@@ -61,6 +65,8 @@ def _loading(entity: str) -> Callable[[dg.OpExecutionContext], Results]:
     def load(context: dg.OpExecutionContext) -> Results:
         with step(context) as work:
             loaded = flow.load_entity(work.session, work.plan, work.run, shard=context.partition_key, entity=entity)
+        if loaded.spending.is_alerted:
+            context.log.warning(f"{loaded.spending.percent} % of the seed run's budget is spent")
         yield dg.Output(None, RESULT, metadata=metadata.of_load(loaded, work.run))
         yield from _entity_checks(work, loaded)
 
@@ -90,6 +96,9 @@ def publish_dataset(context: dg.OpExecutionContext) -> Results:
     with step(context) as work:
         published = flow.publish(work.session, work.plan, work.run, shard=context.partition_key)
         checks = list(_dataset_checks(work, published)) if published else []
+    # The shard is in: from here on there is nothing to give back.
+    hold: Hold = getattr(context.resources, HOLD)
+    hold.seed_run_id = None
     yield dg.Output(None, RESULT, metadata=metadata.of_publication(published, work.run))
     yield from checks
 
@@ -110,6 +119,23 @@ def _dataset_checks(work: Step, published: Publication) -> Iterator[dg.AssetChec
         passed=before in (None, published.dataset_hash),
         metadata={"hash": published.dataset_hash, "before": before or "never published before"},
     )
+    if work.plan.manifest.mode is Mode.DR:
+        yield _recovery_check(work, published)
+
+
+def _recovery_check(work: Step, published: Publication) -> dg.AssetCheckResult:
+    measured = recovery_of(work.session.connection, published.run)
+    return dg.AssetCheckResult(
+        asset_key=work.launch.name.key(DATASET),
+        check_name=RECOVERY_CHECK,
+        passed=measured.holds,
+        metadata={
+            "RPO in ms": measured.rpo_ms,
+            "RPO at most": RPO_OBJECTIVE_MS,
+            "RTO in ms": measured.rto_ms,
+            "RTO at most": RTO_OBJECTIVE_MS,
+        },
+    )
 
 
 @cache
@@ -126,8 +152,16 @@ def ops_of(pool: str) -> Mapping[str, dg.OpDefinition]:
 
 def _op(name: str, pool: str, compute: Callable[[dg.OpExecutionContext], Results]) -> dg.OpDefinition:
     asset = DATASET if name == PUBLISH else name
-    checks = checks_of(asset) if asset in (*catalog.ENTITIES, DATASET) else ()
+    checks = checks_of(asset, Mode.DR) if asset in (*catalog.ENTITIES, DATASET) else ()
     outs = {RESULT: dg.Out(dg.Nothing)} | {check: dg.Out(dg.Nothing, is_required=False) for check in checks}
     ins = {} if name == VALIDATE else {START: dg.In(dg.Nothing)}
-    # A definition's name is unique in a code location; the graph gives it the step's name back.
-    return dg.op(name=f"{name}__{pool}", description=compute.__doc__, ins=ins, out=outs, pool=pool)(compute)
+    # A definition's name is unique in a code location, graphs included; the graph gives it the step's name back.
+    make = dg.op(
+        name=f"op__{pool}__{name}",
+        description=compute.__doc__,
+        ins=ins,
+        out=outs,
+        pool=pool,
+        required_resource_keys={HOLD},
+    )
+    return make(compute)

@@ -4,13 +4,19 @@ Not a run status sensor: those lose events when their function fails. This one a
 without a report, whoever ran them, and asks again at the next tick what it could not write.
 """
 
+from collections import Counter
+from collections.abc import Sequence
+
 import dagster as dg
 
+from seed_pipelines.control import outbox
+from seed_pipelines.control.outbox import OverdueReport
 from seed_pipelines.errors import SeedError
-from seed_pipelines.evidence.deliver import deliver_waiting
+from seed_pipelines.evidence.deliver import Delivery, deliver_waiting
 from seed_pipelines.generate.vocabulary import vocabulary
+from seed_pipelines.orchestration.safe_errors import shown
 from seed_pipelines.outside.postgres import connected
-from seed_pipelines.session import Installation
+from seed_pipelines.session import Installation, say_overdue
 
 
 def report_sensor(installation: Installation) -> dg.SensorDefinition:
@@ -24,21 +30,47 @@ def report_sensor(installation: Installation) -> dg.SensorDefinition:
     )
     def seed_reports(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         try:
-            with connected(installation.database_url()) as connection:
-                delivered = deliver_waiting(
-                    connection,
-                    store_of=installation.report_store,
-                    signer_of=installation.signer,
-                    vocabulary_sha256=vocabulary().sha256,
-                )
-        except SeedError as error:
-            raise dg.Failure(description=str(error), metadata={"code": error.code}) from None
+            delivered, late = _deliver(installation)
+        except Exception as error:
+            raise _failure(shown(error)) from None
         for delivery in delivered:
             if delivery.error is None:
                 context.log.info(f"report of seed run {delivery.seed_run_id}: {delivery.uri}")
             else:
                 context.log.error(f"report of seed run {delivery.seed_run_id} waits: {delivery.error}")
-        written = sum(1 for delivery in delivered if delivery.error is None)
-        return dg.SkipReason(f"{written} reports written, {len(delivered) - written} waiting")
+        _alert(context, installation, late)
+        waiting = [delivery.error for delivery in delivered if delivery.error is not None]
+        summary = f"{len(delivered) - len(waiting)} reports written, {len(waiting)} waiting"
+        if waiting:
+            # The others are written and marked: a tick that fails loses nothing, and people see it.
+            raise _failure(waiting[0], summary=summary)
+        return dg.SkipReason(summary)
 
     return seed_reports
+
+
+def _deliver(installation: Installation) -> tuple[list[Delivery], list[OverdueReport]]:
+    """What became of the reports that waited, and which of them have waited for too long."""
+    with connected(installation.database_url()) as connection:
+        delivered = deliver_waiting(
+            connection,
+            store_of=installation.report_store,
+            signer_of=installation.signer,
+            vocabulary_sha256=vocabulary().sha256,
+        )
+        return delivered, outbox.overdue(connection)
+
+
+def _alert(context: dg.SensorEvaluationContext, installation: Installation, late: Sequence[OverdueReport]) -> None:
+    """What alerts are made of, at every tick until the report is written: a line of one form, and a metric."""
+    for environment, reports in Counter(report.environment for report in late).items():
+        say_overdue(installation, environment=environment, reports=reports)
+    for report in late:
+        context.log.error(
+            f"REPORT OVERDUE: seed run {report.seed_run_id} of {report.environment}/{report.tenant} is without its "
+            f"verified report since {report.queued_at:%Y-%m-%d %H:%M:%S} UTC"
+        )
+
+
+def _failure(error: SeedError, *, summary: str = "no report written") -> dg.Failure:
+    return dg.Failure(description=f"{summary}: {error}", metadata={"code": error.code})

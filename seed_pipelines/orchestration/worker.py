@@ -1,28 +1,30 @@
 """One step of one Dagster run: opens what the flow needs, and turns what happens into Dagster's words.
 
 A retryable error becomes a retry with the manifest's own backoff; that is the only layer that retries. Any other
-becomes a failure whose description is our message, never a database's text.
+becomes a failure whose description is our message, never the text of a database or of a bug.
 """
 
-import os
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NoReturn
-from uuid import UUID
 
 import dagster as dg
 
 from seed_pipelines import flow
 from seed_pipelines.control.runs import SeedRun
-from seed_pipelines.errors import SeedError, Stopped
+from seed_pipelines.errors import ManifestRejected, SeedError, Stopped
 from seed_pipelines.flow import Session
-from seed_pipelines.manifest.model import Backoff
+from seed_pipelines.manifest.model import Backoff, Manifest
+from seed_pipelines.orchestration.hold import HOLD, Hold
 from seed_pipelines.orchestration.launch import Launch, launch_of
-from seed_pipelines.outside.postgres import connected
+from seed_pipelines.orchestration.safe_errors import shown
+from seed_pipelines.orchestration.turn import begin_in_turn
+from seed_pipelines.outside import logs
+from seed_pipelines.outside.postgres import translated
 from seed_pipelines.plan import Plan
-from seed_pipelines.session import Installation, opened
+from seed_pipelines.session import Installation, opened, say_rejected
 from seed_pipelines.settings import from_environment
 
 
@@ -40,65 +42,78 @@ class Step:
 def step(context: dg.OpExecutionContext) -> Iterator[Step]:
     """The seed run of this Dagster run, begun or gone on with; left behind properly whatever happens."""
     installation = Installation.of(from_environment())
-    seed_run_id: UUID | None = None
-    backoff: Backoff | None = None
+    if installation.settings.json_logs:
+        logs.configure_logs()
+    hold: Hold = getattr(context.resources, HOLD)
+    backoffs: list[Backoff] = []
     try:
-        launch = launch_of(context)
-        manifest = installation.manifest(launch.name.path)
-        launch.assert_fresh(manifest)
-        backoff = manifest.backoff
-        plan = installation.plan(manifest)
-        with opened(installation, manifest, worker=_worker(launch)) as session:
-            with session.telemetry.span("seed.run", traceparent=launch.traceparent, shard=launch.shard):
-                run = flow.begin(session, plan, launch.request(session.keys))
-                seed_run_id = run.id
-                yield Step(session=session, plan=plan, run=run, launch=launch)
-            flow.conclude(session, run)
+        # A connection lost where nobody below translates it is a reason to try again, not a bug.
+        with translated():
+            yield from _work(context, installation, hold, backoffs)
     # Everything, termination included: whoever stops must give back what he holds.
-    except BaseException as error:
-        final = not _will_retry(context, error, backoff)
-        if seed_run_id is not None and final:
-            _leave(installation, seed_run_id, _worker(launch_of(context)), error)
+    except BaseException as stop:
+        error = shown(stop) if isinstance(stop, Exception) else stop
+        again = _retry_of(context, error, backoffs)
+        logs.event("step failed", error=error, attempt=context.retry_number)
+        if again is None:
+            hold.leave(error)
         if isinstance(error, SeedError):
-            _raise_for_dagster(context, error, backoff)
+            _raise_for_dagster(context, error, again)
         raise
 
 
-def _worker(launch: Launch) -> str:
-    """One process of one Dagster run: a restarted one is another worker, and supersedes it."""
-    return f"{launch.dagster_run_id}:{os.getpid()}"
+def _work(
+    context: dg.OpExecutionContext, installation: Installation, hold: Hold, backoffs: list[Backoff]
+) -> Iterator[Step]:
+    launch = launch_of(context)
+    manifest = _manifest(installation, launch)
+    launch.assert_fresh(manifest)
+    backoffs.append(manifest.backoff)
+    plan = installation.plan(manifest)
+    launch.assert_planned(plan)
+    with opened(installation, manifest, worker=hold.worker) as session:
+        with session.telemetry.span("seed.run", traceparent=launch.traceparent, shard=launch.shard):
+            run = begin_in_turn(session, plan, launch.request(session.keys), waits=launch.waits)
+            hold.seed_run_id = run.id
+            logs.bind(tenant_id=run.tenant, environment=run.environment, seed_run_id=str(run.id), shard=launch.shard)
+            logs.event("step began", attempt=context.retry_number)
+            yield Step(session=session, plan=plan, run=run, launch=launch)
+        flow.conclude(session, run, step=f"{launch.shard}/{context.op_handle.name}")
+        logs.event("step ended")
 
 
-def _will_retry(context: dg.OpExecutionContext, error: BaseException, backoff: Backoff | None) -> bool:
-    return (
-        isinstance(error, SeedError)
-        and error.retryable
-        and backoff is not None
-        and context.retry_number < backoff.max_retries
+def _manifest(installation: Installation, launch: Launch) -> Manifest:
+    try:
+        return installation.manifest(launch.name.path)
+    except ManifestRejected as error:
+        say_rejected(installation, environment=launch.name.environment, tenant=launch.name.tenant, error=error)
+        raise
+
+
+def _retry_of(
+    context: dg.OpExecutionContext, error: BaseException, backoffs: Sequence[Backoff]
+) -> dg.RetryRequested | None:
+    """The retry, if the error may pass and the manifest, where it was read, allows another one."""
+    if not (isinstance(error, SeedError) and error.retryable and backoffs):
+        return None
+    backoff = backoffs[-1]
+    if context.retry_number >= backoff.max_retries:
+        return None
+    chance = random.random()  # noqa: S311 (spreads retries; nothing is kept secret by it)
+    return dg.RetryRequested(
+        max_retries=backoff.max_retries,
+        seconds_to_wait=wait_seconds(backoff, attempt=context.retry_number, chance=chance),
     )
 
 
-def _leave(installation: Installation, seed_run_id: UUID, worker: str, error: BaseException) -> None:
-    """On a connection of its own: the step's may be in the middle of something, or gone."""
-    try:
-        with connected(installation.database_url()) as connection:
-            flow.leave(connection, seed_run_id, worker=worker, error=error)
-    except SeedError:
-        # The database is away: the lease runs out by itself, and the first error is the one to report.
-        return
-
-
-def _raise_for_dagster(context: dg.OpExecutionContext, error: SeedError, backoff: Backoff | None) -> NoReturn:
-    if _will_retry(context, error, backoff) and backoff is not None:
+def _raise_for_dagster(context: dg.OpExecutionContext, error: SeedError, again: dg.RetryRequested | None) -> NoReturn:
+    if again is not None:
         context.log.warning(f"{error.code}: {error}")
-        raise dg.RetryRequested(
-            max_retries=backoff.max_retries,
-            seconds_to_wait=wait_seconds(backoff, attempt=context.retry_number, chance=random.random()),  # noqa: S311 (spread, no secret)
-        ) from None
-    label = "stopped" if isinstance(error, Stopped) else "refused" if error.exit_code in (2, 3) else "failed"
+        raise again from None
+    outcome = "stopped" if isinstance(error, Stopped) else "refused" if error.exit_code in (2, 3) else "failed"
     raise dg.Failure(
         description=str(error),
-        metadata={"code": error.code, "outcome": label, "retryable": error.retryable},
+        metadata={"code": error.code, "outcome": outcome, "retryable": error.retryable},
         allow_retries=False,
     ) from None
 

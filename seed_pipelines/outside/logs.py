@@ -51,6 +51,17 @@ def bind(**facts: Plain) -> None:
     structlog.contextvars.bind_contextvars(**facts)
 
 
+def event(what: str, /, *, error: BaseException | None = None, **facts: Plain) -> None:
+    """One line about the seed run, where logs are configured; with an error, its class, code and SQLSTATE."""
+    if not structlog.is_configured():
+        return
+    log = structlog.get_logger(_OURS)
+    if error is None:
+        log.info(what, **facts)
+    else:
+        log.error(what, exc_info=error, **facts)
+
+
 def redact(_: WrappedLogger, __: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
     """What is left of an event when it leaves."""
     error = _error_of(event)

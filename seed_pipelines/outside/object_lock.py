@@ -27,6 +27,7 @@ from seed_pipelines.errors import (
     ReportNotStored,
     ReportNotVerified,
     ReportStoreNotReady,
+    ReportStoreUnreachable,
 )
 from seed_pipelines.outside.report_store import LARGEST_REPORT_BYTES, StoredReport, sha256_of
 
@@ -35,6 +36,7 @@ KEPT_DAYS = 365
 _ASKED_DAYS = KEPT_DAYS + 1
 _LARGEST_CLOCK_DIFFERENCE = timedelta(seconds=60)
 _ATTEMPTS = 3
+_BUSY = frozenset({429, 500, 502, 503, 504})
 _OCCUPIED = frozenset({"PreconditionFailed", "412", "ConditionalRequestConflict", "409"})
 _ABSENT = frozenset({"NoSuchKey", "NoSuchVersion", "404"})
 _PROBE_KEY = "worm/preflight.txt"
@@ -65,9 +67,11 @@ class ObjectLockStore:
             self._require_same_time()
             self._probe()
         except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] in _BUSY:
+                self._not_answering(f"S3 answered {_code(error)}")
             self._not_ready(f"S3 answered {_code(error)}")
         except BotoCoreError as error:
-            self._not_ready(f"S3 does not answer ({type(error).__name__})")
+            self._not_answering(f"S3 does not answer ({type(error).__name__})")
 
     def put(self, key: str, body: bytes) -> StoredReport:
         """Keep `body` under `key`, locked; it is read back and compared before this returns."""
@@ -197,6 +201,9 @@ class ObjectLockStore:
     def _uri(self, key: str, *, version: str | None = None) -> str:
         uri = f"s3://{self.bucket}/{quote(key)}"
         return uri if version is None else f"{uri}?versionId={quote(version, safe='')}"
+
+    def _not_answering(self, why: str) -> NoReturn:
+        raise ReportStoreUnreachable(str(self), why=why, what_to_do="Try again later, or check the address.") from None
 
     def _not_ready(self, why: str) -> NoReturn:
         what_to_do = f"Give {self.bucket!r} Object Lock with a default retention in COMPLIANCE mode, and access."

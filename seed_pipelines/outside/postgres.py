@@ -17,10 +17,15 @@ Connection = psycopg.Connection[DictRow]
 
 _SESSION_SETTINGS = {
     "timezone": "UTC",
+    "default_transaction_isolation": r"read\ committed",
     "lock_timeout": "5s",
     "statement_timeout": "30s",
     "idle_in_transaction_session_timeout": "15s",
     "client_min_messages": "warning",
+    # A machine that vanished is noticed by the server too, and its locks are free again.
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
 }
 
 # SQLSTATEs of our own functions (sql/migrations/0002_build_and_publish.sql).

@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 from opentelemetry.context import Context
 from opentelemetry.sdk.metrics import MeterProvider
@@ -22,7 +23,8 @@ from opentelemetry.trace import INVALID_SPAN, Span, Status, StatusCode, set_span
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from seed_pipelines import __version__
-from seed_pipelines.errors import TelemetryIncomplete, TelemetryUnavailable
+from seed_pipelines.errors import TelemetryIncomplete, TelemetryUnavailable, TelemetryUnreachable
+from seed_pipelines.outside.metrics import Metrics
 from seed_pipelines.outside.span_destination import Destination, FileDestination, OtlpDestination
 from seed_pipelines.outside.span_queue import LARGEST_QUEUE, SpanQueue
 from seed_pipelines.redaction import Plain, allowed, facts_of
@@ -30,10 +32,6 @@ from seed_pipelines.redaction import Plain, allowed, facts_of
 DEV = "dev"
 PREFLIGHT_SECONDS = 15.0
 FINISH_SECONDS = 20.0
-
-_METRIC_KEYS = frozenset({"tenant_id", "environment", "mode", "entity", "outcome"})
-_LATENCY_BOUNDS_MS = (5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 20_000)
-_DURATION_BOUNDS_MS = (1_000, 5_000, 15_000, 60_000, 300_000, 900_000, 3_600_000, 14_400_000)
 
 _SPAN_LIMITS = SpanLimits(
     max_span_attributes=SpanLimits.UNSET,
@@ -90,13 +88,7 @@ class Telemetry:
         )
         self._tracers.add_span_processor(self._queue)
         self._tracer = self._tracers.get_tracer("seed_pipelines", __version__)
-        meter = self._meters.get_meter("seed_pipelines", __version__)
-        self._batch_latency = meter.create_histogram(
-            "seed_batch_latency_ms", unit="ms", explicit_bucket_boundaries_advisory=_LATENCY_BOUNDS_MS
-        )
-        self._run_duration = meter.create_histogram(
-            "seed_run_duration_ms", unit="ms", explicit_bucket_boundaries_advisory=_DURATION_BOUNDS_MS
-        )
+        self.metrics = Metrics(self._meters.get_meter("seed_pipelines", __version__), about=lambda: self._about)
 
     def about(self, **attributes: Plain | None) -> None:
         """Say these attributes on every span and metric from now on."""
@@ -117,12 +109,6 @@ class Telemetry:
                 span.set_status(Status(StatusCode.ERROR))
                 raise
 
-    def record_batch_latency(self, milliseconds: int, *, entity: str) -> None:
-        self._batch_latency.record(milliseconds, self._metric_attributes(entity=entity))
-
-    def record_run_duration(self, milliseconds: int, *, outcome: str) -> None:
-        self._run_duration.record(milliseconds, self._metric_attributes(outcome=outcome))
-
     @property
     def fault(self) -> str | None:
         """A code as soon as a span is lost for good: the run cannot end well any more."""
@@ -135,10 +121,19 @@ class Telemetry:
             pass
         counts = self._queue.flush(deadline_seconds)
         if counts.exported != counts.ended:
-            raise TelemetryUnavailable(
+            # A span that waits may still arrive; one that failed was refused for good.
+            kind = TelemetryUnavailable if counts.failed else TelemetryUnreachable
+            raise kind(
                 why=f"a first span was not accepted ({counts.error_code or 'deadline'})",
                 what_to_do="Check OTEL_EXPORTER_OTLP_ENDPOINT and the receiver behind it.",
             )
+
+    def require_delivered(self, deadline_seconds: float = FINISH_SECONDS) -> None:
+        """Wait until every span that has ended is accepted; raises TelemetryIncomplete where one is not."""
+        counts = self._queue.flush(deadline_seconds)
+        if counts.failed or counts.exported != counts.ended:
+            code = counts.error_code or "deadline"
+            raise TelemetryIncomplete(ended=counts.ended, exported=counts.exported, error_code=code)
 
     def finish(self, deadline_seconds: float = FINISH_SECONDS) -> TelemetryState:
         """Send the rest and end; again, it says the same. A span that ends later is lost, and then said so."""
@@ -155,9 +150,6 @@ class Telemetry:
             failed=counts.failed,
             error_code=counts.error_code if is_complete else counts.error_code or "no-spans",
         )
-
-    def _metric_attributes(self, **attributes: Plain) -> dict[str, Plain]:
-        return {key: value for key, value in {**self._about, **attributes}.items() if key in _METRIC_KEYS}
 
 
 def open_telemetry(
@@ -224,6 +216,9 @@ def _refuse_silence(environ: Mapping[str, str]) -> None:
 
 
 def _resource() -> Resource:
-    ours = Resource({"service.name": "seed-pipelines", "service.version": __version__})
+    # Two workers count for themselves: without an id of their own, one's counters would seem to be the other's.
+    ours = Resource(
+        {"service.name": "seed-pipelines", "service.version": __version__, "service.instance.id": str(uuid4())}
+    )
     # The operator's OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES win, as everywhere.
     return ours.merge(OTELResourceDetector().detect())

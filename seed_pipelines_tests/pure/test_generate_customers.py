@@ -9,8 +9,8 @@ import pytest
 from factories import make_plan
 from validate_docbr import CPF
 
-from seed_pipelines.errors import TooManyCustomers
-from seed_pipelines.generate.identifiers import CUSTOMERS_PER_MODE
+from seed_pipelines.errors import UniquesExhausted
+from seed_pipelines.generate.identifiers import PLACES_PER_MODE
 from seed_pipelines.generate.rows import generate
 from seed_pipelines.generate.vocabulary import vocabulary
 
@@ -18,6 +18,7 @@ REFERENCE = datetime(2026, 11, 2, tzinfo=UTC)
 PLAN = make_plan(customers=4_000, mode="carga")
 ROWS = generate(PLAN, "customers", first_row=0, rows=4_000)
 CUSTOMERS = ROWS.to_pylist()
+PEOPLE = [customer for customer in CUSTOMERS if customer["kind"] == "PF"]
 CITIES = {(city.uf, city.name): city for city in vocabulary().cities}
 
 
@@ -27,14 +28,14 @@ def _customers(**wishes):
 
 
 def test_documents_are_valid_and_of_the_state_where_the_customer_lives():
-    for customer in CUSTOMERS:
+    for customer in PEOPLE:
         assert CPF().validate(customer["document_number"])
         assert int(customer["document_number"][8]) == CITIES[customer["uf"], customer["city"]].fiscal_region
 
 
 def test_names_are_a_given_name_and_two_different_surnames_of_the_lists():
     given, surnames = set(vocabulary().given.words), set(vocabulary().surnames.words)
-    for customer in CUSTOMERS:
+    for customer in PEOPLE:
         first, second, third = customer["name"].split(" ")
         assert first in given
         assert {second, third} <= surnames
@@ -55,9 +56,9 @@ def test_phones_are_mobile_numbers_of_the_city():
         assert re.fullmatch(rf"\+55{ddd}9[0-9]{{8}}", customer["phone"])
 
 
-def test_customers_registered_as_adults_and_are_not_over_eighty():
-    for customer in CUSTOMERS:
-        born, registered = customer["birth_date"], customer["created_at"]
+def test_people_registered_as_adults_and_are_not_over_eighty():
+    for customer in PEOPLE:
+        born, registered = customer["born_on"], customer["created_at"]
         assert born <= date(registered.year - 18, registered.month, min(registered.day, 28))
         assert born > date(REFERENCE.year - 80, 1, 1)
         assert timedelta(days=458) <= REFERENCE - registered <= timedelta(days=8 * 365 + 1)
@@ -71,7 +72,7 @@ def test_states_have_the_share_of_the_people_that_the_census_counted():
 
 
 def test_incomes_are_whole_reais_and_half_of_them_are_below_the_median():
-    incomes = np.array([customer["monthly_income_cents"] for customer in CUSTOMERS])
+    incomes = np.array([customer["monthly_income_cents"] for customer in PEOPLE])
     assert (incomes % 100 == 0).all()
     assert incomes.min() >= 90_000
     assert abs((incomes < 250_000).mean() - 0.5) < 0.03
@@ -109,9 +110,9 @@ def test_each_name_of_the_seed_changes_the_people(other):
 def test_another_reference_date_moves_the_dates_and_nothing_else():
     later = _customers(mode="carga", reference_datetime="2026-11-12T00:00:00Z")
     for column in ROWS.schema.names:
-        if column not in ("birth_date", "created_at"):
+        if column not in ("born_on", "created_at"):
             assert later[column] == ROWS[column]
-    born = [batch["birth_date"].to_pylist() for batch in (later, ROWS)]
+    born = [batch["born_on"].to_pylist() for batch in (later, ROWS)]
     assert {after - before for after, before in zip(*born, strict=True)} == {timedelta(days=10)}
 
 
@@ -122,6 +123,6 @@ def test_the_tenant_is_older_than_its_customers():
 
 
 def test_a_plan_with_more_customers_than_documents_is_refused_at_its_first_row():
-    plan = make_plan(customers=CUSTOMERS_PER_MODE + 1, loans=0)
-    with pytest.raises(TooManyCustomers):
+    plan = make_plan(customers=PLACES_PER_MODE + 1, loans=0)
+    with pytest.raises(UniquesExhausted):
         generate(plan, "customers", first_row=0, rows=1)

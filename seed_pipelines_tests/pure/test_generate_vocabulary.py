@@ -58,6 +58,27 @@ def test_names_are_single_words_in_one_form_and_each_only_once(names, least):
     assert all(before < after for before, after in pairwise((0, *names.cumulative)))
 
 
+def test_activities_and_surnames_are_enough_for_masking_companies():
+    names = WORDS.activities
+    assert len(set(names.folded)) == len(names.words)
+    assert all(word.isalpha() and folded.isascii() for word, folded in zip(names.words, names.folded, strict=True))
+    assert not set(names.words) & set(WORDS.given.words)
+    assert len(names.words) * len(WORDS.surnames.words) ** 2 >= 10**6
+
+
+def test_every_category_has_a_code_of_its_own_under_an_earlier_one_of_its_kind():
+    categories = WORDS.categories
+    assert len({category.code for category in categories}) == len(categories)
+    for place, category in enumerate(categories):
+        if category.parent < 0:
+            assert "." not in category.code
+        else:
+            parent = categories[category.parent]
+            assert category.parent < place
+            assert category.code.rpartition(".")[0] == parent.code
+            assert category.kind == parent.kind
+
+
 def test_full_names_are_enough_for_masking():
     assert len(WORDS.given.words) * len(WORDS.surnames.words) ** 2 >= 10**6
 

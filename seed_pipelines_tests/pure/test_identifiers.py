@@ -4,16 +4,19 @@ import numpy as np
 import pytest
 from validate_docbr import CNPJ, CPF
 
-from seed_pipelines.errors import TooManyCustomers
+from seed_pipelines.errors import UniquesExhausted
 from seed_pipelines.generate.identifiers import (
-    CUSTOMERS_PER_MODE,
+    LETTERED_ROOTS,
+    PLACES_PER_MODE,
     ascii_table,
     base36_rows,
     cep_rows,
     cnpj_check_digits,
+    cnpj_rows,
     cpf_check_digits,
     cpf_rows,
     digit_rows,
+    lettered_roots,
     past_repeated,
     phone_rows,
     places,
@@ -21,6 +24,7 @@ from seed_pipelines.generate.identifiers import (
 )
 
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+MADE = "0123456789ABCDEGHJKLMNPRSTVWXYZ"
 
 
 @pytest.mark.parametrize("cpf", ["11144477735", "52998224725", "39053344705", "12345678909", "00000000191"])
@@ -43,20 +47,24 @@ def test_made_cnpjs_are_accepted_by_another_validator():
     assert all(CNPJ().validate(cnpj) for cnpj in made)
 
 
+def _places(slot, *, first_row, rows):
+    return places(slot, entity="customers", first_row=first_row, rows=rows)
+
+
 def _cpfs(place, *, key=1):
     return cpf_rows(place, fiscal_region=place % 10, key=key)
 
 
 def test_made_cpfs_are_accepted_by_another_validator_and_carry_their_region():
-    place = places(1, first_row=0, rows=3_000)
+    place = _places(1, first_row=0, rows=3_000)
     made = texts(_cpfs(place)).to_pylist()
     assert all(CPF().validate(cpf) for cpf in made)
     assert [int(cpf[8]) for cpf in made] == (place % 10).tolist()
 
 
 def test_a_million_cpfs_of_a_mode_and_their_neighbours_in_the_next_mode_are_all_different():
-    last = places(0, first_row=CUSTOMERS_PER_MODE - 500_000, rows=500_000)
-    first = places(1, first_row=0, rows=500_000)
+    last = _places(0, first_row=PLACES_PER_MODE - 500_000, rows=500_000)
+    first = _places(1, first_row=0, rows=500_000)
     bases = np.concatenate([_cpfs(place)[:, :8] for place in (last, first)])
     as_numbers = (bases - ord("0")).astype(np.int64) @ 10 ** np.arange(7, -1, -1)
     assert len(np.unique(as_numbers)) == 1_000_000
@@ -75,13 +83,45 @@ def test_bases_step_over_every_repeated_digit_and_leave_out_nothing_else(digit):
 
 
 def test_the_last_place_of_the_last_mode_is_still_a_cpf():
-    last = places(3, first_row=CUSTOMERS_PER_MODE - 1, rows=1)
+    last = _places(3, first_row=PLACES_PER_MODE - 1, rows=1)
     assert CPF().validate(texts(_cpfs(last)).to_pylist()[0])
 
 
 def test_more_customers_than_a_mode_has_places_are_refused():
-    with pytest.raises(TooManyCustomers, match=f"each mode has {CUSTOMERS_PER_MODE} unique CPFs"):
-        places(0, first_row=CUSTOMERS_PER_MODE, rows=1)
+    with pytest.raises(UniquesExhausted, match=rf"each mode has {PLACES_PER_MODE} .* volumetry\.customers\.cap"):
+        _places(0, first_row=PLACES_PER_MODE, rows=1)
+
+
+def test_cnpjs_with_and_without_letters_are_valid_unique_and_of_their_order():
+    place = _places(2, first_row=0, rows=20_000)
+    has_letters, order = place % 3 == 0, 1 + place % 4
+    made = texts(cnpj_rows(place, order=order, has_letters=has_letters, key=7)).to_pylist()
+    assert all(CNPJ().validate(cnpj) for cnpj in made)
+    assert [not cnpj[:8].isdigit() for cnpj in made] == has_letters.tolist()
+    assert all(set(cnpj[:8]) <= set(MADE) and cnpj[8:].isdigit() for cnpj in made)
+    assert [int(cnpj[8:12]) for cnpj in made] == order.tolist()
+    assert len({cnpj[:8] for cnpj in made}) == len(made)
+
+
+def test_every_number_has_a_root_of_its_own_and_every_root_a_letter():
+    assert len(MADE) ** 8 - 10**8 == LETTERED_ROOTS
+    chance = np.random.default_rng(3)
+    # The last ones have their only letter at the end, and few of the others come near them.
+    numbers = np.unique(
+        np.concatenate((chance.integers(0, LETTERED_ROOTS, 50_000), LETTERED_ROOTS - 1 - np.arange(5_000)))
+    )
+    roots = texts(lettered_roots(numbers)).to_pylist()
+    assert len(set(roots)) == len(numbers)
+    assert not any(root.isdigit() for root in roots)
+    assert {len(root) for root in roots} == {8}
+
+
+@pytest.mark.parametrize(
+    ("number", "root"),
+    [(0, "A0000000"), (LETTERED_ROOTS - 1, "9999999Z"), (21 * 31**7, "0A000000"), (21 * 31**7 - 1, "ZZZZZZZZ")],
+)
+def test_roots_are_counted_by_the_place_of_their_first_letter(number, root):
+    assert texts(lettered_roots(np.array([number]))).to_pylist() == [root]
 
 
 def test_fixed_width_texts_keep_leading_zeros():

@@ -8,7 +8,7 @@ import warnings
 import pytest
 import structlog
 
-from seed_pipelines.outside.logs import bind, configure_logs
+from seed_pipelines.outside.logs import bind, configure_logs, event
 
 SECRETS = ("529.982.247-25", "52998224725", "maria.souza@bank.test", "Maria Souza", "hunter2")
 
@@ -106,3 +106,19 @@ def test_warnings_that_are_captured_as_logs_are_withheld(log):
 def test_every_line_is_one_json_object_even_with_line_breaks_inside(log):
     structlog.get_logger("seed_pipelines").info("a\nb", entity="c\nd")
     assert lines(log)[0]["event"] == "a\nb"
+
+
+def test_an_event_of_a_failure_says_class_and_sqlstate_and_not_the_message(log):
+    bind(tenant_id="acme")
+    event("step failed", error=RowError(f"Failing row contains ({SECRETS[1]}, {SECRETS[3]})"), attempt=2)
+    (line,) = lines(log)
+    assert (line["event"], line["level"], line["attempt"]) == ("step failed", "error", 2)
+    assert (line["error_class"], line["sqlstate"], line["tenant_id"]) == ("RowError", "23514", "acme")
+    assert not [secret for secret in SECRETS if secret in log.getvalue()]
+
+
+def test_where_logs_are_not_configured_an_event_is_silent(capsys):
+    """structlog's own default would print it, in the middle of what a program reads from standard output."""
+    assert not structlog.is_configured()
+    event("step began")
+    assert capsys.readouterr() == ("", "")

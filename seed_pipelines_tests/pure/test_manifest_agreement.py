@@ -10,9 +10,10 @@ import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 from hypothesis_jsonschema import from_schema
-from manifest_cases import MODES, as_loaded, example, text_of
+from manifest_cases import MODES, REMOVED, as_loaded, example, text_of
 from pydantic import ValidationError
 
+from seed_pipelines import catalog
 from seed_pipelines.manifest.load import examine
 from seed_pipelines.manifest.model import Manifest
 from seed_pipelines.manifest.schema import schema, schema_problems, schema_text
@@ -62,9 +63,10 @@ def within_the_rules(data):
 def keep_the_mode(data):
     """Only the sections and states that the mode and the environment allow, and every parent."""
     volumetry = data["volumetry"]
-    for child, parent in (("installments", "loans"), ("loans", "customers"), ("customers", "tenants")):
-        if child in volumetry:
-            volumetry.setdefault(parent, {"cap": 1})
+    for child in reversed(catalog.ENTITIES.values()):
+        for parent in child.parents if child.name in volumetry else ():
+            if parent.required:
+                volumetry.setdefault(parent.entity, {"cap": 1})
     volumetry.setdefault("tenants", {"cap": 1})
     for volume in volumetry.values():
         states = {state: min(percent, 25) for state, percent in volume.pop("states", {}).items()}
@@ -112,7 +114,7 @@ def mutated(draw, steps=3):
     return data
 
 
-@settings(max_examples=250, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(from_rules(RULES))
 def test_the_schema_and_the_model_agree_on_what_the_schema_describes(instance):
     data = as_loaded(instance)
@@ -122,7 +124,7 @@ def test_the_schema_and_the_model_agree_on_what_the_schema_describes(instance):
     assert model_takes(kept)
 
 
-@settings(max_examples=1500, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
 @given(mutated())
 def test_the_schema_and_the_model_agree_on_mutations_of_valid_manifests(data):
     event(f"accepted: {model_takes(data)}")
@@ -134,6 +136,107 @@ def test_the_schema_and_the_model_agree_on_mutations_of_valid_manifests(data):
 def test_the_schema_and_the_model_refuse_what_is_no_manifest(data):
     assert not model_takes(data)
     assert schema_problems(data)
+
+
+TEXTS = (
+    "",
+    "dev",
+    "staging",
+    "acme",
+    "acme\n",
+    "Acme",
+    "a" * 63,
+    "a" * 64,
+    "a_b",
+    "a:b",
+    "1",
+    "-a",
+    "A.1_x-",
+    "é",
+    "٣",
+)
+TEXTS += (
+    "1.0.0",
+    "1.0.0\n",
+    "1.0",
+    "1.9.0",
+    "2.0.0",
+    "1.0.0-rc.1",
+    "1.0.0-01",
+    "1.0.0+x",
+    "01.0.0",
+    "1.0.0-" + "a" * 59,
+)
+TEXTS += ("22:00", "22:00\n", "24:00", "9:00", "09:00", "22:60", "baseline", "carga", "dr", "canary", "BASELINE")
+TEXTS += tuple(f"{day}T00:00:00Z" for day in ("2026-11-02", "2026-02-29", "2028-02-29", "1999-12-31", "2100-01-01"))
+TEXTS += ("2026-11-02T00:00:00Z\n", "2026-11-02T24:00:00Z", "2026-11-02T23:59:60Z", "2026-11-02T00:00:00.0Z")
+TEXTS += ("2026-11-02T00:00:00+00:00", "2026-11-02 00:00:00Z", "0" * 64, "f" * 64 + "\n", "g" * 64, "F" * 64, "0" * 63)
+SHAPES = ({}, [], {"cap": 1}, {"cap": 1, "states": {"blocked": 1}}, {"blocked": 1}, {"delinquent": 100, "cancelled": 1})
+SHAPES += ({"delinquent": 50, "cancelled": 50}, {"percentage": 1}, {"tenants": ["a", "b"]}, {"tenants": ["a", "a"]})
+SHAPES += (
+    {"tenants": ["A"]},
+    {"tenants": []},
+    {"percentage": 1, "tenants": ["a"]},
+    {"customers": 5},
+    {"users": 5},
+    ["a"],
+)
+
+
+def bounds(part):
+    """Every bound in the schema, and what lies beside it."""
+    if isinstance(part, dict):
+        for name, value in part.items():
+            if name in ("minimum", "maximum", "exclusiveMinimum"):
+                yield from (value - 1, value, value + 1, Decimal(str(value)) + Decimal("0.001"))
+            yield from bounds(value)
+    elif isinstance(part, list):
+        for item in part:
+            yield from bounds(item)
+
+
+def places(rules, path=()):
+    """Every field, those of three entities, and one that is not known."""
+    while "$ref" in rules:
+        rules = schema()["$defs"][rules["$ref"].rsplit("/", 1)[-1]]
+    for name, below in rules.get("properties", {}).items():
+        if len(path) != 1 or path[0] not in ("volumetry", "caps_override") or name in ("tenants", "customers", "loans"):
+            yield (*path, name)
+            yield from places(below, (*path, name))
+    if "properties" in rules:
+        yield (*path, "unknown")
+
+
+def with_value(data, path, value):
+    data = deepcopy(data)
+    at = data
+    for name in path[:-1]:
+        at = at.get(name)
+        if not isinstance(at, dict):
+            return None
+    if value is REMOVED:
+        at.pop(path[-1], None)
+    else:
+        at[path[-1]] = value
+    return data
+
+
+@pytest.mark.parametrize("mode", ["carga", "canary"])
+def test_the_schema_and_the_model_agree_on_every_field_with_every_telling_value(mode):
+    numbers = sorted({*bounds({name: part for name, part in schema().items() if name != "examples"})})
+    values = (REMOVED, None, True, False, *numbers, *TEXTS, *SHAPES)
+    valid = example(mode)
+    for path in places(schema()):
+        for value in values:
+            data = with_value(valid, path, value if value is REMOVED else deepcopy(value))
+            if data is not None:
+                assert model_takes(data) == (schema_problems(data) == ()), (path, value)
+
+
+@pytest.mark.parametrize("version", TEXTS)
+def test_the_schema_and_the_model_agree_on_the_versions_of_the_contract(version):
+    data = example(metadata__schema_version=version, integrity__schema_version=version)
+    assert model_takes(data) == (schema_problems(data) == ())
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -1,6 +1,7 @@
 """Problems as text, JSON, GitHub annotations and SARIF."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -36,6 +37,14 @@ def test_a_github_annotation_cannot_be_broken_out_of():
         "::error file=manifests/dev/a%2Cb%3Ac.yaml,line=14,col=3,title=manifest%3A unknown-entity"
         "::entity 'loan' is 100%25 unknown.%0ADid you mean 'loans'?"
     )
+
+
+@pytest.mark.parametrize("name", sorted(FORMATS))
+def test_a_files_name_can_forge_nothing_and_need_not_be_unicode(name):
+    report = FORMATS[name]([replace(PROBLEM, source="dev/a\n::error::b\x1b[2J\udcff.yaml", message="x")])
+    assert "\n::error" not in report
+    assert "\x1b" not in report
+    assert report.encode()
 
 
 def test_sarif_has_what_code_scanning_needs():

@@ -131,7 +131,8 @@ def test_a_key_that_is_none_is_refused_and_not_replaced(tmp_path, value):
     path.write_text(f"SEED_DEV_MASK_KEY={value}\n")
     with pytest.raises(MaskKeyUnavailable, match="not 64 hexadecimal digits") as refusal:
         local_keys(path)
-    assert not value or value not in str(refusal.value)
+    # A short value may stand in the file's path by chance.
+    assert len(value) < 8 or value not in str(refusal.value)
     assert path.read_text() == f"SEED_DEV_MASK_KEY={value}\n"
 
 

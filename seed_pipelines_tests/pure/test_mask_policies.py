@@ -12,6 +12,7 @@ from validate_docbr import CNPJ, CPF
 from seed_pipelines.errors import NotMaskable, SmallDomain
 from seed_pipelines.generate.identifiers import cnpj_check_digits, cpf_check_digits
 from seed_pipelines.mask.by_length import from_matrix
+from seed_pipelines.mask.company_names import mask_company_names, mask_mixed_names, vendored_company_names
 from seed_pipelines.mask.documents import mask_documents
 from seed_pipelines.mask.emails import mask_emails
 from seed_pipelines.mask.ff1 import IntegerCipher
@@ -166,6 +167,82 @@ def test_names_are_permuted_within_the_vocabulary_and_come_back():
 def test_a_name_that_is_not_of_the_vocabulary_is_refused(name):
     with pytest.raises(NotMaskable, match=r"customers\.name: 1 rows"):
         mask_names(texts("Maria Silva Santos", name), key=KEY, column="customers.name", tables=vendored_names())
+
+
+def masked_companies(values, key=KEY):
+    return mask_company_names(values, key=key, column="suppliers.name", tables=vendored_company_names())
+
+
+def masked_mix(values):
+    return mask_mixed_names(
+        values, key=KEY, column="customers.name", people=vendored_names(), companies=vendored_company_names()
+    )
+
+
+@pytest.fixture(scope="module")
+def many_companies():
+    tables, chance = vendored_company_names(), random.Random(12)
+    drawn = {
+        " ".join(
+            [
+                chance.choice(tables.words.given),
+                *chance.choices(tables.words.surnames, k=2),
+                chance.choice(("Ltda", "S.A.")),
+            ]
+        )
+        for _ in range(20_000)
+    }
+    return sorted(drawn)
+
+
+def test_companies_keep_their_legal_form_and_stay_apart(many_companies):
+    tables = vendored_company_names().words
+    masked = masked_companies(texts(*many_companies)).to_pylist()
+    assert len(set(masked)) == len(many_companies)
+    for before, after in zip(many_companies, masked, strict=True):
+        activity, first, second, form = after.split(" ")
+        assert activity in tables.given
+        assert {first, second} <= set(tables.surnames)
+        assert form == before.split(" ")[-1]
+    assert sum(before == after for before, after in zip(many_companies, masked, strict=True)) < 3
+
+
+def test_a_company_s_mask_depends_on_the_key_and_not_on_its_neighbours(many_companies):
+    some = many_companies[:500]
+    masked = masked_companies(texts(*some)).to_pylist()
+    assert masked_companies(texts(*some[::-1])).to_pylist() == masked[::-1]
+    assert not set(masked) & set(masked_companies(texts(*some), OTHER_KEY).to_pylist())
+
+
+def test_the_same_words_in_two_legal_forms_have_two_masks():
+    first, second = masked_companies(texts("Padaria Lima Costa Ltda", "Padaria Lima Costa S.A.")).to_pylist()
+    assert first.removesuffix("Ltda") != second.removesuffix("S.A.")
+
+
+def test_names_of_people_and_companies_are_masked_in_one_column_as_they_are_alone(many_companies):
+    people = ["Maria Silva Santos", "José Souza Lima", "Ana Costa Alves"]
+    mixed = [many_companies[0], people[0], people[1], *many_companies[1:4], people[2]]
+    masked = masked_mix(texts(*mixed)).to_pylist()
+    alone = mask_names(texts(*people), key=KEY, column="customers.name", tables=vendored_names()).to_pylist()
+    assert [masked[place] for place in (1, 2, 6)] == alone
+    assert [masked[place] for place in (0, 3, 4, 5)] == masked_companies(texts(*many_companies[:4])).to_pylist()
+    assert len(set(masked)) == len(mixed)
+
+
+def test_a_column_without_companies_or_without_anybody_is_masked_too():
+    assert masked_mix(texts("Maria Silva Santos")).to_pylist() != ["Maria Silva Santos"]
+    assert len(masked_mix(texts("Padaria Lima Costa Ltda"))) == 1
+    assert len(masked_mix(texts())) == len(masked_companies(texts())) == 0
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Maria Silva Santos", "Padaria Silva Ltda", "Padaria Silva Santos LTDA", "Xyz Silva Santos Ltda", "Ltda", ""],
+)
+def test_a_company_name_that_is_not_of_the_vocabulary_is_refused_and_not_quoted(name):
+    with pytest.raises(NotMaskable, match=r"suppliers\.name: 1 rows") as refusal:
+        masked_companies(texts("Padaria Silva Santos Ltda", name))
+    assert not name or name not in str(refusal.value).replace("Ltda or", "")
 
 
 def test_lists_with_fewer_than_a_million_names_are_refused():

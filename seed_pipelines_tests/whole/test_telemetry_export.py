@@ -7,9 +7,10 @@ import time
 from pathlib import Path
 
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from otlp_receiver import OtlpReceiver
 
-from seed_pipelines.errors import TelemetryIncomplete, TelemetryUnavailable
+from seed_pipelines.errors import SeedRunNotFound, TelemetryIncomplete, TelemetryUnavailable, TelemetryUnreachable
 from seed_pipelines.outside import telemetry as telemetry_module
 from seed_pipelines.outside.span_destination import FileDestination, OtlpDestination
 from seed_pipelines.outside.telemetry import (
@@ -19,10 +20,15 @@ from seed_pipelines.outside.telemetry import (
     open_telemetry,
     require_complete,
 )
+from seed_pipelines.session import Installation, say_rejected
+from seed_pipelines.settings import from_environment
 
 CPF = "529.982.247-25"
 EMAIL = "maria.souza@bank.test"
 ABOUT = {"tenant_id": "acme", "seed_run_id": "run-1", "manifest_version": "1.2.0", "mode": "baseline", "dry_run": False}
+
+
+OUTDATED, INSTANCE = SeedRunNotFound("any"), "service.instance.id"
 
 
 class RowError(Exception):
@@ -191,19 +197,29 @@ def test_preflight_passes_when_the_first_span_is_accepted(receiver, open_one):
     assert receiver.span("seed.preflight")
 
 
-@pytest.mark.parametrize("behaviour", [503, "html", "reject-one", "hang"])
-def test_preflight_refuses_when_the_first_span_is_not_accepted(receiver, open_one, behaviour):
+@pytest.mark.parametrize(
+    ("behaviour", "error"),
+    [
+        (503, TelemetryUnreachable),
+        ("hang", TelemetryUnreachable),
+        ("html", TelemetryUnavailable),
+        ("reject-one", TelemetryUnavailable),
+        (400, TelemetryUnavailable),
+    ],
+)
+def test_preflight_refuses_when_the_first_span_is_not_accepted(receiver, open_one, behaviour, error):
     receiver.behaviour = behaviour
-    with pytest.raises(TelemetryUnavailable):
+    with pytest.raises(TelemetryUnavailable) as refusal:
         open_one().preflight(0.5)
+    assert type(refusal.value) is error
 
 
 def test_metrics_arrive_with_the_end(receiver, open_one):
     telemetry = open_one()
     end_spans(telemetry, 1)
-    telemetry.record_batch_latency(40, entity="loans")
-    telemetry.record_batch_latency(4_000, entity="loans")
-    telemetry.record_run_duration(90_000, outcome="published")
+    telemetry.metrics.batch_took(40, entity="loans")
+    telemetry.metrics.batch_took(4_000, entity="loans")
+    telemetry.metrics.run_took(90_000, outcome="published")
     assert telemetry.finish(5).ok
     metrics = {metric.name: metric for metric in receiver.metrics}
     (point,) = metrics["seed_batch_latency_ms"].histogram.data_points
@@ -216,7 +232,7 @@ def test_metrics_that_are_refused_fail_the_run_though_every_span_arrived(receive
     receiver.behaviour = "reject-metrics"
     telemetry = open_one()
     end_spans(telemetry, 1)
-    telemetry.record_batch_latency(40, entity="loans")
+    telemetry.metrics.batch_took(40, entity="loans")
     state = telemetry.finish(5)
     assert (state.ok, state.exported, state.error_code) == (False, 1, "otlp-partial-success")
 
@@ -319,7 +335,7 @@ def test_in_dev_spans_go_to_a_file_that_is_checked_the_same_way(tmp_path):
     telemetry = open_telemetry(about=ABOUT, environment="dev", home=tmp_path, otlp_endpoint=None, environ={})
     telemetry.preflight(5)
     with telemetry.span("seed.run") as run:
-        telemetry.record_batch_latency(5, entity="loans")
+        telemetry.metrics.batch_took(5, entity="loans")
     state = telemetry.finish(5)
     assert (state.ok, state.exporter, state.exported) == (True, "file", 2)
     (path,) = (tmp_path / "telemetry").iterdir()
@@ -359,3 +375,47 @@ def test_spans_of_many_threads_are_all_counted(receiver, open_one):
 
 def test_deadlines_fit_into_a_run():
     assert telemetry_module.PREFLIGHT_SECONDS + telemetry_module.FINISH_SECONDS < 60
+
+
+def test_a_rejected_manifest_is_counted_by_its_error_and_seen_as_a_span(receiver, monkeypatch, tmp_path):
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.endpoint)
+    say_rejected(installation(tmp_path, receiver.endpoint), environment="staging", tenant="acme", error=OUTDATED)
+    (metric,) = [metric for metric in receiver.metrics if metric.name == "seed_rejected_manifests"]
+    (point,) = metric.sum.data_points
+    assert point.as_int == 1
+    assert attributes_of(point) == {"tenant_id": "acme", "environment": "staging", "error_code": OUTDATED.code}
+    assert attributes_of(receiver.span("seed.manifest.validate"))["error_code"] == OUTDATED.code
+
+
+def test_a_rejection_that_cannot_be_told_is_a_rejection_all_the_same(tmp_path):
+    say_rejected(installation(tmp_path, None), environment="staging", tenant="acme", error=OUTDATED)
+
+
+def test_what_is_published_and_what_is_left_of_a_limit_are_measured(receiver, open_one):
+    telemetry = open_one()
+    end_spans(telemetry, 1)
+    for rows in (500, 250):
+        telemetry.metrics.rows_published(rows, entity="loans")
+    for left in (7, 3):
+        telemetry.metrics.rate_limit_left(left)
+    assert telemetry.finish(5).ok
+    metrics = {metric.name: metric for metric in receiver.metrics}
+    assert metrics["seed_published_rows"].sum.data_points[0].as_int == 750
+    assert metrics["seed_rate_limit_remaining"].gauge.data_points[0].as_int == 3
+
+
+def test_two_workers_are_told_apart(receiver, open_one):
+    identities = set()
+    for _ in range(2):
+        telemetry = open_one()
+        end_spans(telemetry, 1)
+        telemetry.finish(5)
+    for body in receiver.bodies:
+        for each in ExportTraceServiceRequest.FromString(body).resource_spans:
+            identities |= {item.value.string_value for item in each.resource.attributes if item.key == INSTANCE}
+    assert len(identities) == 2
+
+
+def installation(tmp_path, endpoint):
+    environ = {"SEED_HOME": str(tmp_path), "SEED_MANIFESTS_DIR": str(tmp_path)}
+    return Installation.of(from_environment(environ | ({"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint} if endpoint else {})))

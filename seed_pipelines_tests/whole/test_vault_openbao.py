@@ -13,7 +13,8 @@ from seed_pipelines.errors import MaskKeyUnavailable, VaultRefused, VaultUnavail
 from seed_pipelines.evidence.signature import is_signed_by, public_key_sha256
 from seed_pipelines.evidence.signers import VaultSigner
 from seed_pipelines.mask.keys import KeyOrigin, mask_keys
-from seed_pipelines.outside.vault import PRK_INPUT, Vault, VaultSettings
+from seed_pipelines.outside.vault import PRK_INPUT, Vault
+from seed_pipelines.outside.vault_session import VaultSettings
 
 pytest_plugins = ("openbao",)
 

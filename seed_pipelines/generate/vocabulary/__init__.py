@@ -1,4 +1,4 @@
-"""The vendored word lists: given names, surnames, cities, states. Nothing else decides a word.
+"""The vendored word lists: names, cities, streets, districts, companies, categories. Nothing else decides a word.
 
 Every list is read once and has to have the SHA-256 that `vocabulary.sha256` says, or nothing is generated. The hash
 of that file goes into every dataset's hash. `infra/vocabulary/build.py` made the name lists.
@@ -27,6 +27,14 @@ class Names:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """Names of one kind of place, each once, and the running sums of their weights."""
+
+    words: tuple[str, ...]
+    cumulative: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class City:
     """A city; `weight` is its share of its state's population, in people of the state."""
 
@@ -39,12 +47,26 @@ class City:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Category:
+    """A line of the chart of accounts; `parent` is the place of an earlier one, -1 where there is none."""
+
+    code: str
+    name: str
+    kind: str
+    parent: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Vocabulary:
     """All lists; `sha256` names exactly these."""
 
     given: Names
     surnames: Names
+    activities: Names
+    categories: tuple[Category, ...]
     cities: tuple[City, ...]
+    streets: Places
+    districts: Places
     sha256: str
 
     @property
@@ -66,7 +88,11 @@ def read_vocabulary(folder: Traversable) -> Vocabulary:
     return Vocabulary(
         given=_names(lists["given_names.csv"]),
         surnames=_names(lists["surnames.csv"]),
+        activities=_names(lists["company_activities.csv"]),
+        categories=_categories(lists["categories.csv"]),
         cities=_cities(lists["cities.csv"], lists["ufs.csv"]),
+        streets=_places(lists["streets.csv"]),
+        districts=_places(lists["districts.csv"]),
         sha256=hashlib.sha256(seal).hexdigest(),
     )
 
@@ -84,6 +110,20 @@ def _names(rows: list[dict[str, str]]) -> Names:
         words=tuple(row["name"] for row in rows),
         folded=tuple(row["folded"] for row in rows),
         cumulative=tuple(accumulate(int(row["weight"]) for row in rows)),
+    )
+
+
+def _places(rows: list[dict[str, str]]) -> Places:
+    return Places(
+        words=tuple(row["name"] for row in rows), cumulative=tuple(accumulate(int(row["weight"]) for row in rows))
+    )
+
+
+def _categories(rows: list[dict[str, str]]) -> tuple[Category, ...]:
+    places = {row["code"]: place for place, row in enumerate(rows)}
+    return tuple(
+        Category(code=row["code"], name=row["name"], kind=row["kind"], parent=places.get(row["parent"], -1))
+        for row in rows
     )
 
 

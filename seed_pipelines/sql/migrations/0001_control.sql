@@ -67,19 +67,31 @@ INSERT INTO seed_control.seed_run_transition (from_state, to_state) VALUES
     ('running', 'aborted'), ('failed', 'running'), ('failed', 'cancelled'), ('failed', 'aborted'),
     ('paused', 'running'), ('paused', 'cancelled'), ('paused', 'aborted');
 
+-- Only the owner's functions publish: the loader may not say that it did.
 CREATE FUNCTION seed_control.check_transition() RETURNS trigger
-    LANGUAGE plpgsql SET search_path = pg_catalog AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    IF TG_OP = 'INSERT' THEN
+        IF NEW.state <> 'running' THEN
+            RAISE EXCEPTION 'a seed run cannot begin as %', NEW.state USING ERRCODE = 'check_violation';
+        END IF;
+        RETURN NEW;
+    END IF;
     IF NEW.state <> OLD.state AND NOT EXISTS (
         SELECT FROM seed_control.seed_run_transition
         WHERE from_state = OLD.state AND to_state = NEW.state
     ) THEN
         RAISE EXCEPTION 'a seed run cannot go from % to %', OLD.state, NEW.state USING ERRCODE = 'check_violation';
     END IF;
+    IF NEW.state = 'published' AND OLD.state <> 'published' AND NOT pg_has_role(current_user, (
+        SELECT relowner FROM pg_class WHERE oid = TG_RELID
+    ), 'MEMBER') THEN
+        RAISE EXCEPTION 'only a publication makes a seed run published' USING ERRCODE = 'check_violation';
+    END IF;
     RETURN NEW;
 END
 $$;
-CREATE TRIGGER seed_run_transition BEFORE UPDATE OF state ON seed_control.seed_run
+CREATE TRIGGER seed_run_transition BEFORE INSERT OR UPDATE OF state ON seed_control.seed_run
     FOR EACH ROW EXECUTE FUNCTION seed_control.check_transition();
 
 -- `attempt` is the shard's fence: a newer attempt makes every write of an older one impossible.
@@ -174,7 +186,7 @@ CREATE INDEX report_outbox_waiting ON seed_control.report_outbox (queued_at) WHE
 
 -- A seed run that ends leaves its report to be written, in the same transaction.
 CREATE FUNCTION seed_control.queue_report() RETURNS trigger
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     INSERT INTO seed_control.report_outbox (seed_run_id) VALUES (NEW.id) ON CONFLICT DO NOTHING;
     RETURN NULL;
@@ -185,8 +197,11 @@ CREATE TRIGGER seed_run_ended AFTER UPDATE OF state ON seed_control.seed_run
     EXECUTE FUNCTION seed_control.queue_report();
 
 GRANT SELECT ON ALL TABLES IN SCHEMA seed_control TO seed_loader, seed_auditor;
-GRANT INSERT, UPDATE ON seed_control.seed_run, seed_control.seed_shard, seed_control.lease, seed_control.env_slot,
-    seed_control.rate_limit TO seed_loader;
-GRANT INSERT ON seed_control.checkpoint, seed_control.idempotency_key TO seed_loader;
-GRANT UPDATE ON seed_control.report_outbox TO seed_loader;
+GRANT INSERT, UPDATE ON seed_control.seed_shard, seed_control.lease, seed_control.env_slot, seed_control.rate_limit
+    TO seed_loader;
+GRANT INSERT ON seed_control.seed_run, seed_control.checkpoint, seed_control.idempotency_key TO seed_loader;
+-- What a seed run is does not change; only where it stands does.
+GRANT UPDATE (state, flags, telemetry, cancel_requested_at, error_code, error_detail, finished_at)
+    ON seed_control.seed_run TO seed_loader;
+GRANT UPDATE (written_at, uri, sha256) ON seed_control.report_outbox TO seed_loader;
 REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA seed_control FROM PUBLIC;

@@ -1,13 +1,14 @@
 -- checkpoint_record --
 -- A batch is in. In the transaction of its rows: rows without a checkpoint would be loaded twice.
 INSERT INTO seed_control.checkpoint (seed_run_id, entity, shard, number, first_row, rows, content_digest, fence,
-    attempt, elapsed_ms)
+    attempt, elapsed_ms, resume_token)
 VALUES (%(seed_run_id)s::uuid, %(entity)s::text, %(shard)s::text, %(number)s::integer, %(first_row)s::bigint,
-    %(rows)s::integer, %(content_digest)s::text, %(fence)s::bigint, %(attempt)s::integer, %(elapsed_ms)s::integer);
+    %(rows)s::integer, %(content_digest)s::text, %(fence)s::bigint, %(attempt)s::integer, %(elapsed_ms)s::integer,
+    %(resume_token)s::bytea);
 
 -- checkpoints_of_shard --
 -- The batches of one entity in one shard that are in.
-SELECT number, first_row, rows, content_digest, elapsed_ms
+SELECT number, first_row, rows, content_digest, elapsed_ms, fence, resume_token
 FROM seed_control.checkpoint
 WHERE seed_run_id = %(seed_run_id)s::uuid AND entity = %(entity)s::text AND shard = %(shard)s::text
 ORDER BY number;

@@ -3,6 +3,19 @@
 -- hashtext has 32 bits and collides.
 SELECT pg_advisory_xact_lock(hashtext('seed_data:' || %(tenant)s::text || ':' || %(environment)s::text));
 
+-- lease_prolong --
+-- The holder's own: a longer life with the same fence, in nobody's way. No row back: it is not ours.
+UPDATE seed_control.lease
+SET lease_until = clock_timestamp() + make_interval(secs => %(ttl_seconds)s::float8)
+WHERE environment = %(environment)s::text AND tenant = %(tenant)s::text AND holder = %(holder)s::uuid
+RETURNING fence;
+
+-- lease_row --
+-- Whose the lease was last, and whether it still is.
+SELECT holder, lease_until, lease_until > clock_timestamp() AS is_live
+FROM seed_control.lease
+WHERE environment = %(environment)s::text AND tenant = %(tenant)s::text;
+
 -- lease_hold_row --
 -- Keeps the row still. Waits for batches that hold it FOR KEY SHARE: nobody takes over in the middle of one.
 SELECT holder, fence, lease_until
@@ -74,6 +87,17 @@ ORDER BY slot;
 UPDATE seed_control.env_slot
 SET holder = NULL, held_until = clock_timestamp()
 WHERE holder = %(holder)s::uuid;
+
+-- publish_guard --
+-- The first statement of a publication: holds the lease and the seed run, so that of two workers one publishes. No row
+-- back: the lease is lost.
+SELECT r.state, r.cancel_requested_at IS NOT NULL AS cancel_requested
+FROM seed_control.lease AS l
+JOIN seed_control.seed_run AS r ON r.id = l.holder
+WHERE l.environment = %(environment)s::text AND l.tenant = %(tenant)s::text
+    AND l.holder = %(holder)s::uuid AND l.fence = %(fence)s::bigint AND l.lease_until > clock_timestamp()
+FOR KEY SHARE OF l
+FOR NO KEY UPDATE OF r;
 
 -- batch_state --
 -- Why a batch may not be written: the state of its seed run.

@@ -2,6 +2,10 @@
 -- The owner does what migrations do.
 SET ROLE seed_owner;
 
+-- migrations_turn --
+-- One migrator at a time before there is a table to lock: IF NOT EXISTS looks, and does not wait.
+SELECT pg_advisory_xact_lock(hashtext('seed_data:migrations'));
+
 -- migrations_schema --
 -- Where the control plane lives.
 CREATE SCHEMA IF NOT EXISTS seed_control;

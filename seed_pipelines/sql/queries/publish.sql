@@ -39,12 +39,10 @@ SELECT generation, seed_run_id, manifest_hash, manifest_version, reference_datet
 FROM seed_control.dataset
 WHERE environment = %(environment)s::text AND tenant = %(tenant)s::text AND mode = %(mode)s::text;
 
--- datasets_all --
--- Every published dataset.
-SELECT environment, tenant, mode, generation, seed_run_id, manifest_version, dataset_hash, published_at, expires_at
-FROM seed_control.dataset
-ORDER BY environment, tenant, mode;
-
 -- long_statement --
 -- Sealing and publishing take as long as the dataset is large. Nobody can take the lease meanwhile: its row is held.
 SELECT set_config('statement_timeout', '30min', true);
+
+-- seal_lock_timeout --
+-- Another shard may be sealing the same entity: its end is worth waiting for.
+SELECT set_config('lock_timeout', '30min', true);

@@ -20,11 +20,24 @@ FROM seed_control.report_outbox
 WHERE seed_run_id = %(seed_run_id)s::uuid;
 
 -- report_previous --
--- The newest report of this tenant and environment that was written before this seed run ended.
-SELECT o.sha256
+-- The report that comes before this seed run's in the chain of its tenant and environment: the last one queued before
+-- it, whoever writes them and when. Its sha256 is null while it waits.
+SELECT o.seed_run_id, o.sha256
 FROM seed_control.report_outbox AS o
 JOIN seed_control.seed_run AS r ON r.id = o.seed_run_id
-WHERE r.environment = %(environment)s::text AND r.tenant = %(tenant)s::text AND o.written_at IS NOT NULL
-    AND r.id <> %(seed_run_id)s::uuid
-ORDER BY o.written_at DESC
+WHERE r.environment = %(environment)s::text AND r.tenant = %(tenant)s::text
+    AND (o.queued_at, o.seed_run_id) < (
+        SELECT mine.queued_at, mine.seed_run_id
+        FROM seed_control.report_outbox AS mine
+        WHERE mine.seed_run_id = %(seed_run_id)s::uuid)
+ORDER BY o.queued_at DESC, o.seed_run_id DESC
 LIMIT 1;
+
+-- reports_overdue --
+-- Seed runs whose report has waited for longer than it may, oldest first.
+SELECT o.seed_run_id, r.environment, r.tenant, o.queued_at
+FROM seed_control.report_outbox AS o
+JOIN seed_control.seed_run AS r ON r.id = o.seed_run_id
+WHERE o.written_at IS NULL AND o.queued_at < clock_timestamp() - make_interval(secs => %(seconds)s::float8)
+ORDER BY o.queued_at
+LIMIT %(limit)s::integer;

@@ -55,10 +55,15 @@ ORDER BY started_at DESC
 LIMIT %(limit)s::integer;
 
 -- run_resume --
--- Running, from running, failed or paused.
+-- Running, from running, failed or paused; it does not end before the transaction does. No row back: it has ended.
 UPDATE seed_control.seed_run
 SET state = 'running', error_code = NULL, error_detail = NULL, flags = flags || %(flags)s::jsonb
-WHERE id = %(seed_run_id)s::uuid AND finished_at IS NULL;
+WHERE id = %(seed_run_id)s::uuid AND finished_at IS NULL
+RETURNING id;
+
+-- run_hold --
+-- One worker at a time leaves a seed run: two that leave at once would each think that the other is at work.
+SELECT id FROM seed_control.seed_run WHERE id = %(seed_run_id)s::uuid FOR NO KEY UPDATE;
 
 -- run_stop_if_idle --
 -- Failed or paused, with the reason, if no shard is at work; can be resumed. No row back: others go on.
@@ -86,16 +91,26 @@ WHERE id = %(seed_run_id)s::uuid AND finished_at IS NULL
 RETURNING id;
 
 -- run_add_telemetry --
--- What one worker's telemetry came to.
-UPDATE seed_control.seed_run
+-- What one worker's telemetry of one step came to. `lost_by` names the steps that lost spans and were not repeated.
+WITH held AS (
+    SELECT id, CASE
+        WHEN %(ok)s::boolean THEN coalesce(telemetry -> 'lost_by', '{}') - %(step)s::text
+        ELSE coalesce(telemetry -> 'lost_by', '{}')
+            || jsonb_build_object(%(step)s::text, coalesce(%(error_code)s::text, 'unknown')) END AS lost_by
+    FROM seed_control.seed_run
+    WHERE id = %(seed_run_id)s::uuid
+    FOR UPDATE)
+UPDATE seed_control.seed_run AS r
 SET telemetry = jsonb_build_object(
     'exporter', %(exporter)s::text,
-    'ok', coalesce((telemetry ->> 'ok')::boolean, true) AND %(ok)s::boolean,
+    'ok', held.lost_by = '{}',
+    'lost_by', held.lost_by,
     'ended', coalesce((telemetry ->> 'ended')::bigint, 0) + %(ended)s::bigint,
     'exported', coalesce((telemetry ->> 'exported')::bigint, 0) + %(exported)s::bigint,
     'failed', coalesce((telemetry ->> 'failed')::bigint, 0) + %(failed)s::bigint,
     'error_code', coalesce(%(error_code)s::text, telemetry ->> 'error_code'))
-WHERE id = %(seed_run_id)s::uuid;
+FROM held
+WHERE r.id = held.id;
 
 -- run_hash_before --
 -- The hash that the same manifest and generator gave before. No row back: this is the first time.
@@ -112,6 +127,21 @@ SELECT id
 FROM seed_control.seed_run
 WHERE environment = %(environment)s::text AND tenant = %(tenant)s::text AND finished_at IS NULL
     AND id <> %(seed_run_id)s::uuid;
+
+-- worker_label --
+-- The session says whose it is, for operators and for the next statement.
+SELECT set_config('application_name', 'seed:' || %(worker)s::text, false);
+
+-- workers_evict --
+-- Ends sessions of other workers that stopped sending in the middle of a COPY. Neither statement_timeout nor the
+-- timeout of idle transactions ends those, and their locks would keep everybody else away. No shard: all shards.
+SELECT pg_terminate_backend(a.pid)
+FROM seed_control.seed_shard AS s
+JOIN pg_stat_activity AS a ON a.application_name = 'seed:' || s.worker
+WHERE s.seed_run_id = %(seed_run_id)s::uuid AND (%(shard)s::text IS NULL OR s.shard = %(shard)s::text)
+    AND s.worker <> %(worker)s::text AND a.datname = current_database() AND a.usename = current_user
+    AND a.state = 'active' AND a.wait_event = 'ClientRead'
+    AND a.query_start < clock_timestamp() - make_interval(secs => %(stalled_seconds)s::float8);
 
 -- shard_begin --
 -- A new attempt at a shard: from now on, no older attempt can write.

@@ -1,0 +1,65 @@
+"""`seed-data run --dry-run`: a rehearsal of the whole run, on one screen or as one JSON object."""
+
+import json
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from seed_pipelines.cli import doors
+from seed_pipelines.load.rehearsal import Rehearsal, rehearse
+from seed_pipelines.outside.postgres import connected
+from seed_pipelines.plan import Plan
+from seed_pipelines.plan_summary import summary_of
+
+
+def rehearse_manifest(given: str, *, as_json: bool) -> None:
+    """Do all of it and keep nothing; what a run would do is on the screen."""
+    started = time.perf_counter()
+    asked = doors.installation_of()
+    plan = asked.plan(asked.manifest(doors.manifest_name(asked, given)))
+    installation = doors.with_local_database(asked)
+    with connected(installation.database_url(), application="seed-data") as connection:
+        rehearsal = rehearse(connection, plan)
+    seconds = time.perf_counter() - started
+    if as_json:
+        print(json.dumps(_plain(plan, rehearsal, seconds)))  # noqa: T201
+    else:
+        _show(plan, rehearsal, seconds)
+
+
+def _plain(plan: Plan, rehearsal: Rehearsal, seconds: float) -> dict[str, Any]:
+    return {
+        "dry_run": True,
+        "plan": summary_of(plan, now=datetime.now(UTC)),
+        "entities": [
+            {"entity": found.entity, "rows": found.rows, "batches": found.batches, "content_hash": found.digest.hex()}
+            for found in rehearsal.entities
+        ],
+        "dataset_hash": rehearsal.dataset_hash,
+        "seconds": round(seconds, 3),
+    }
+
+
+def _show(plan: Plan, rehearsal: Rehearsal, seconds: float) -> None:
+    metadata, manifest = plan.manifest.metadata, plan.manifest
+    title = f"{metadata.environment}/{metadata.tenant}: {manifest.mode.value} {metadata.version}, rehearsed"
+    table = Table(title=title)
+    for heading in ("entity", "rows", "batches", "loans compared", "seconds"):
+        table.add_column(heading, justify="left" if heading == "entity" else "right")
+    for found in rehearsal.entities:
+        table.add_row(
+            found.entity, f"{found.rows:,}", f"{found.batches:,}", f"{found.loans_compared:,}", f"{found.seconds:.2f}"
+        )
+    console = Console(highlight=False)
+    console.print(table)
+    console.print(f"dataset hash  {rehearsal.dataset_hash}", soft_wrap=True)
+    console.print(f"cost          R$ {plan.cost_micro_brl / 10**6:,.6f}")
+    console.print(f"window        {manifest.window} UTC")
+    console.print(
+        f"In {seconds:.1f} s every row was generated, checked, masked with a key that is thrown away, copied, sealed "
+        f"and rolled back. A run would publish {plan.total_rows:,} rows by {plan.publisher.value}.",
+        soft_wrap=True,
+    )

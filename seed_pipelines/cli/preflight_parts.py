@@ -1,0 +1,134 @@
+"""What `seed-data preflight` looks at: everything that a seed run would have to find in order, tried one by one.
+
+A part that fails does not keep the others from being tried. Nothing is written to the database; the report store and
+the telemetry receive what their own preflight sends.
+"""
+
+from collections.abc import Callable, Iterator
+
+from seed_pipelines.control import runs
+from seed_pipelines.control.admission import assert_admitted
+from seed_pipelines.errors import OutsideWindow, SeedError
+from seed_pipelines.load import preflight
+from seed_pipelines.load.checks import Check, CheckResult
+from seed_pipelines.manifest.model import Manifest
+from seed_pipelines.mask.keys import mask_keys
+from seed_pipelines.outside.flags import assert_enabled
+from seed_pipelines.outside.postgres import Connection, connected
+from seed_pipelines.outside.telemetry import open_telemetry, require_complete
+from seed_pipelines.plan import Plan
+from seed_pipelines.session import Installation
+
+FLAG = Check(
+    name="feature-flag",
+    promise="no feature flag stops this environment, tenant or mode",
+    why="a seed run that somebody has switched off must not begin",
+    remedy="Ask whoever switched it off, or correct the file that SEED_FLAGS_FILE names.",
+)
+REPORT_STORE = Check(
+    name="report-store",
+    promise="the report store takes a report and locks it",
+    why="a seed run whose evidence cannot be kept must not begin",
+    remedy="Correct SEED_WORM_URL, the bucket's Object Lock or its default retention.",
+)
+MASKING_KEY = Check(
+    name="masking-key",
+    promise="the masking key of the tenant and environment can be used at its pinned version",
+    why="without the key nothing may be written, since nothing is written unmasked",
+    remedy="Correct the Vault settings, or make the tenant's key; in dev, look at .env.local.",
+)
+TELEMETRY = Check(
+    name="telemetry",
+    promise="a span arrives where spans go",
+    why="a seed run that nobody can follow must not begin",
+    remedy="Correct OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, or start the collector.",
+)
+DATABASE = Check(
+    name="database",
+    promise="the database answers",
+    why="everything else about the database is asked of it",
+    remedy="Correct SEED_DATABASE_URL, or start the server.",
+)
+ADMISSION = Check(
+    name="admission",
+    promise="the manifest may follow what is published, and its canary is not missing",
+    why="readers must not be given an older dataset, nor a wide one whose canary failed",
+    remedy="Raise the manifest's version, or publish its canary first.",
+)
+WINDOW = Check(
+    name="window",
+    promise="the manifest's window is open, by the database's clock",
+    why="outside its window a seed run is refused",
+    remedy="Wait for the opening, or start the run with --wait-for-window.",
+)
+
+CHECKS = (FLAG, REPORT_STORE, MASKING_KEY, TELEMETRY, DATABASE, *preflight.CHECKS, ADMISSION, WINDOW)
+
+
+def examine(installation: Installation, plan: Plan) -> Iterator[CheckResult]:
+    """Every part, in the order in which a seed run meets them."""
+    manifest = plan.manifest
+    yield _tried(FLAG, lambda: _assert_flag(installation, manifest))
+    yield _tried(REPORT_STORE, lambda: installation.report_store(manifest.metadata.environment).preflight())
+    yield _tried(MASKING_KEY, lambda: _use_key(installation, manifest))
+    yield _tried(TELEMETRY, lambda: _send_span(installation, manifest))
+    yield from _of_database(installation, plan)
+
+
+def _of_database(installation: Installation, plan: Plan) -> tuple[CheckResult, ...]:
+    try:
+        with connected(installation.database_url(), application="seed-data") as connection:
+            return (
+                DATABASE.result(()),
+                *preflight.examine(connection, tuple(plan.rows)),
+                _tried(ADMISSION, lambda: assert_admitted(connection, plan)),
+                _tried(WINDOW, lambda: _assert_window(connection, plan.manifest)),
+            )
+    except SeedError as error:
+        return (DATABASE.result([str(error)]),)
+
+
+def _tried(check: Check, attempt: Callable[[], None]) -> CheckResult:
+    try:
+        attempt()
+    except SeedError as error:
+        return check.result([str(error)])
+    return check.result(())
+
+
+def _assert_flag(installation: Installation, manifest: Manifest) -> None:
+    metadata, file = manifest.metadata, installation.settings.flags_file
+    assert_enabled(file, environment=metadata.environment, tenant=metadata.tenant, mode=manifest.mode.value)
+
+
+def _use_key(installation: Installation, manifest: Manifest) -> None:
+    metadata, settings = manifest.metadata, installation.settings
+    with mask_keys(
+        metadata.environment,
+        metadata.tenant,
+        vault=installation.vault(),
+        env_local=settings.env_local,
+        ci=settings.is_ci,
+    ):
+        pass
+
+
+def _send_span(installation: Installation, manifest: Manifest) -> None:
+    metadata, settings = manifest.metadata, installation.settings
+    telemetry = open_telemetry(
+        about={"tenant_id": metadata.tenant, "manifest_version": metadata.version, "mode": manifest.mode.value},
+        environment=metadata.environment,
+        home=settings.home,
+        otlp_endpoint=settings.otlp_endpoint,
+    )
+    try:
+        telemetry.preflight()
+    finally:
+        state = telemetry.finish()
+    require_complete(state)
+
+
+def _assert_window(connection: Connection, manifest: Manifest) -> None:
+    window, now = manifest.window, runs.database_now(connection)
+    if not window.is_open(now):
+        raise OutsideWindow(str(window), now=now, opens=window.next_opening(now))

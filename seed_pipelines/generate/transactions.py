@@ -1,0 +1,134 @@
+"""Financial transactions: the release of every loan, then each installment that was paid, to the cent.
+
+How many a loan has follows from its fate; `transactions_of` counts them without working out a schedule. A
+payment by Pix has an end-to-end id whose free part is a keyed permutation of the row's id, so no two are the same.
+"""
+
+from functools import cache
+
+import numpy as np
+import pyarrow as pa
+
+from seed_pipelines.generate.arrow import batch_of, dates, numbers, words
+from seed_pipelines.generate.banks import BANK_CUMULATIVE, BANKS
+from seed_pipelines.generate.credit import paid_on
+from seed_pipelines.generate.identifiers import AsciiRows, ascii_table, base36_rows, digit_rows, texts
+from seed_pipelines.generate.loan_book import LoanBook, fates_of, loan_book, paid_counts
+from seed_pipelines.generate.permutation import Permutation
+from seed_pipelines.generate.planned import draws_of, keys_of, reference_day, row_numbers
+from seed_pipelines.lending.charges import iof_cents
+from seed_pipelines.lending.engine import schedules
+from seed_pipelines.lending.loan_terms import Schedules
+from seed_pipelines.lending.rounding import Booleans, Dates, Int64s
+from seed_pipelines.plan import Plan, RowRange
+from seed_pipelines.seeds import integer_of
+
+_ENTITY = "financial_transactions"
+KINDS = ("disbursement", "payment")
+METHODS = ("pix", "boleto", "debit", "ted")
+_PIX = METHODS.index("pix")
+
+# Of a hundred payments by pix, boleto and debit; of a hundred releases by pix, and the rest by ted.
+_PAYMENT_SHARES = (40, 75, 100)
+_RELEASE_SHARES = (80, 80, 80, 100)
+
+# Ids stay below 2^53; 36^11 is above 2^56.
+_TAIL_NUMBERS = 2**56
+_TAIL_WIDTH = 11
+_MOST_INSTALLMENTS = 420
+
+
+def transactions_of(plan: Plan, loans: RowRange) -> Int64s:
+    """How many transactions each loan has."""
+    return 1 + paid_counts(fates_of(plan, loans), reference_day(plan))
+
+
+def financial_transactions(plan: Plan, rows: RowRange) -> pa.RecordBatch:
+    loan, ordinal = plan.relations[_ENTITY].parents_of(rows.first, rows.rows)
+    loans = RowRange(first=int(loan[0]), rows=int(loan[-1] - loan[0]) + 1)
+    book = loan_book(plan, loans)
+    made, within = schedules(book.terms), loan - loans.first
+    is_payment = ordinal > 0
+    # Of a release, the loan's first installment, which is not looked at.
+    installment = book.terms.offsets[within] + np.maximum(ordinal - 1, 0)
+    first_installment = plan.relations["installments"].first_child(loans.first)
+    occurred_on = _occurred_on(plan, RowRange(first=first_installment, rows=len(made)), made)[installment]
+    occurred_on = np.where(is_payment, occurred_on, book.released_on[within])
+    method = _methods(plan, rows, is_payment)
+    return batch_of(
+        _ENTITY,
+        {
+            **keys_of(plan, rows),
+            "loan_id": numbers(loan + plan.first_id),
+            "installment_id": pa.array(installment + first_installment + plan.first_id, mask=~is_payment),
+            "kind": words(is_payment.astype(np.int64), KINDS),
+            "amount_cents": numbers(
+                np.where(is_payment, made.payment_cents[installment], _released_cents(book, made)[within])
+            ),
+            "occurred_on": dates(occurred_on),
+            "method": words(method, METHODS),
+            "description": _descriptions(ordinal, book.count[within]),
+            "reference": _references(plan, rows, occurred_on, is_pix=method == _PIX),
+        },
+    )
+
+
+def _occurred_on(plan: Plan, installments: RowRange, made: Schedules) -> Dates:
+    return paid_on(plan, installments, made.due_on)
+
+
+def _released_cents(book: LoanBook, made: Schedules) -> Int64s:
+    """What the client received."""
+    released: Int64s = book.terms.principal_cents - iof_cents(book.terms, made, book.borrower)
+    return released
+
+
+def _methods(plan: Plan, rows: RowRange, is_payment: Booleans) -> Int64s:
+    drawn = draws_of(plan, _ENTITY, rows).scaled("method", 100)
+    payment, release = (np.searchsorted(shares, drawn, side="right") for shares in (_PAYMENT_SHARES, _RELEASE_SHARES))
+    return np.where(is_payment, payment, release).astype(np.int64)
+
+
+def _descriptions(ordinal: Int64s, count: Int64s) -> pa.Array:
+    """Words about the contract, never about the person."""
+    return _description_table().take(pa.array(count * (_MOST_INSTALLMENTS + 1) + ordinal))
+
+
+@cache
+def _description_table() -> pa.Array:
+    numbers_ = range(_MOST_INSTALLMENTS + 1)
+    return pa.array(
+        [
+            f"Parcela {number} de {count}" if number else "Liberação do crédito"
+            for count in numbers_
+            for number in numbers_
+        ]
+    )
+
+
+def _references(plan: Plan, rows: RowRange, occurred_on: Dates, *, is_pix: Booleans) -> pa.Array:
+    """End-to-end ids of Pix: E, the payer's institution, the minute in UTC and eleven letters or digits."""
+    draws, chosen = draws_of(plan, _ENTITY, rows), np.flatnonzero(is_pix)
+    ispb = ascii_table(tuple(bank.ispb for bank in BANKS))[draws.weighted("bank", BANK_CUMULATIVE)[chosen]]
+    minute = draws.scaled("minute", 24 * 60)[chosen]
+    key = integer_of(plan.data_key.identity_seed, _ENTITY, "reference")
+    tail = Permutation(size=_TAIL_NUMBERS, key=key).of(row_numbers(rows)[chosen] + plan.first_id)
+    ids = np.hstack(
+        (
+            np.full((len(chosen), 1), ord("E"), dtype=np.uint8),
+            ispb,
+            _compact_dates(occurred_on[chosen]),
+            digit_rows(minute // 60 * 100 + minute % 60, width=4),
+            base36_rows(tail, width=_TAIL_WIDTH),
+        )
+    )
+    places = np.cumsum(is_pix) - 1
+    return texts(ids).take(pa.array(places, mask=~is_pix))
+
+
+def _compact_dates(days: Dates) -> AsciiRows:
+    """YYYYMMDD."""
+    months = days.astype("datetime64[M]")
+    year, month = np.divmod(months.astype(np.int64), 12)
+    day = (days - months.astype("datetime64[D]")).astype(np.int64) + 1
+    return digit_rows((year + 1970) * 10_000 + (month + 1) * 100 + day, width=8)

@@ -1,0 +1,78 @@
+"""The reconciler: seed runs whose workers died are marked, and asked for again where nobody would notice.
+
+It reads the control plane's tables and not Dagster's events, which get lost. A person who launched a run sees that it
+failed and launches it again; a schedule, a commit or a backfill has nobody who looks, so each of its shards that is not
+in yet is requested once more, under the same idempotency key: it goes on from the last checkpoint.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import dagster as dg
+
+from seed_pipelines.control import abandoned
+from seed_pipelines.control.abandoned import AbandonedRun
+from seed_pipelines.flow import IGNORE_WINDOW
+from seed_pipelines.orchestration.manifest_sensor import LoadedManifest
+from seed_pipelines.orchestration.names import (
+    IDEMPOTENCY_KEY_TAG,
+    IGNORE_WINDOW_TAG,
+    MANIFEST_HASH_TAG,
+    TRIGGER_TAG,
+)
+from seed_pipelines.orchestration.safe_errors import shown
+from seed_pipelines.outside.postgres import connected
+from seed_pipelines.session import Installation
+
+_UNWATCHED_TRIGGERS = ("schedule", "manifest", "backfill")
+
+
+def abandoned_sensor(installation: Installation, loaded: Sequence[LoadedManifest]) -> dg.SensorDefinition:
+    """The sensor over all the jobs of this code location."""
+    by_path = {manifest.name.path: manifest for manifest in loaded}
+
+    @dg.sensor(
+        name="abandoned_runs",
+        jobs=[manifest.job for manifest in loaded] or None,
+        minimum_interval_seconds=30,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Marks seed runs whose workers died, and requests those again that nobody watches.",
+    )
+    def abandoned_runs(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+        try:
+            runs = marked(installation)
+        except Exception as error:
+            ours = shown(error)
+            raise dg.Failure(description=str(ours), metadata={"code": ours.code}) from None
+        for run in runs:
+            context.log.warning(f"seed run {run.id} of {run.manifest_path} was abandoned by its workers")
+        requests = [request for run in runs for request in requests_of(run, by_path)]
+        skip = None if requests else dg.SkipReason(f"{len(runs)} abandoned seed runs, none to request again")
+        return dg.SensorResult(run_requests=requests, skip_reason=skip)
+
+    return abandoned_runs
+
+
+def marked(installation: Installation) -> list[AbandonedRun]:
+    """The abandoned seed runs, after each has been marked as failed."""
+    with connected(installation.database_url()) as connection:
+        runs = abandoned.found(connection, environment=installation.settings.environment)
+        return [run for run in runs if abandoned.mark(connection, run.id)]
+
+
+def requests_of(run: AbandonedRun, by_path: Mapping[str, LoadedManifest]) -> list[dg.RunRequest]:
+    """One request for each shard that is not in, once; none where a person watches, or the manifest has changed."""
+    manifest, trigger = by_path.get(run.manifest_path), run.flags.get("trigger")
+    if manifest is None or manifest.hash != run.manifest_hash or trigger not in _UNWATCHED_TRIGGERS:
+        return []
+    tags = manifest.name.tags | {
+        IDEMPOTENCY_KEY_TAG: run.idempotency_key,
+        TRIGGER_TAG: abandoned.CODE,
+        MANIFEST_HASH_TAG: run.manifest_hash,
+    }
+    if run.flags.get(IGNORE_WINDOW):
+        tags[IGNORE_WINDOW_TAG] = "true"
+    return [
+        dg.RunRequest(job_name=manifest.name.job, run_key=f"abandoned:{run.id}:{shard}", partition_key=shard, tags=tags)
+        for shard in manifest.outline.shard_keys
+        if shard not in run.done_shards
+    ]

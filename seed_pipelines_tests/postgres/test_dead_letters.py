@@ -1,0 +1,76 @@
+"""Batches that are given up: kept by name, never skipped, and written when somebody tries again."""
+
+import pytest
+from factories import make_plan
+from seeded import request_for
+
+from seed_pipelines import flow
+from seed_pipelines.control import dead_letters
+from seed_pipelines.errors import BudgetExhausted, DatabaseRefused, LeaseLost
+
+
+@pytest.fixture
+def given_up(seeded, open_session):
+    """A seed run whose customers cannot be written: their build table refuses the rows."""
+    session, plan = open_session(), make_plan(customers=20, batch_rows=10)
+    run = flow.begin(session, plan, request_for(session))
+    for entity in ("tenants", "users", "consultants"):
+        flow.load_entity(session, plan, run, shard="0000", entity=entity)
+    with seeded.superuser() as connection:
+        table = f"customers_{run.id.hex}"
+        connection.execute("SELECT seed_control.make_build('customers', %s, %s)", [table, run.tenant_id])
+        connection.execute(f"ALTER TABLE seed_build.{table} OWNER TO seed_owner")
+        connection.execute(f"GRANT INSERT ON seed_build.{table} TO seed_loader")
+        connection.execute(f"ALTER TABLE seed_build.{table} ADD CONSTRAINT broken CHECK (id < {plan.first_id + 10})")
+        connection.execute("INSERT INTO seed_control.build_table VALUES (%s, 'customers', %s)", [run.id, table])
+    with pytest.raises(DatabaseRefused) as caught:
+        flow.load_entity(session, plan, run, shard="0000", entity="customers")
+    flow.leave(session.connection, run.id, worker=session.worker, error=caught.value)
+    return session, plan, run
+
+
+def test_a_batch_that_is_given_up_is_kept_by_name_without_any_of_its_rows(seeded, given_up):
+    session, _, run = given_up
+    (letter,) = dead_letters.found(session.connection)
+    assert (letter.seed_run_id, letter.entity, letter.shard, letter.number) == (run.id, "customers", "0000", 1)
+    assert (letter.code, letter.sqlstate, letter.attempts, letter.state) == ("database-refused", "23514", 1, "dead")
+    columns = "SELECT string_agg(column_name, ' ') FROM information_schema.columns WHERE table_name = 'dead_letter'"
+    known = "attempts code died_at entity number retried_at seed_run_id shard sqlstate"
+    assert sorted(seeded.value(columns).split()) == known.split()
+
+
+def test_a_retry_begins_at_that_batch_and_the_letter_says_that_it_was_written(seeded, given_up):
+    session, plan, run = given_up
+    with seeded.superuser() as connection:
+        connection.execute(f"ALTER TABLE seed_build.customers_{run.id.hex} DROP CONSTRAINT broken")
+    dead_letters.mark_retried(session.connection, run.id)
+    assert [letter.state for letter in dead_letters.found(session.connection)] == ["retried"]
+    again = flow.begin(session, plan, request_for(session))
+    load = flow.load_entity(session, plan, again, shard="0000", entity="customers")
+    assert (again.id, load.resumed_batches, load.rows) == (run.id, 1, 20)
+    assert [letter.state for letter in dead_letters.found(session.connection, seed_run_id=run.id)] == ["written"]
+
+
+def test_a_second_death_counts_the_attempts_and_keeps_one_letter(seeded, given_up):
+    session, plan, run = given_up
+    again = flow.begin(session, plan, request_for(session))
+    with pytest.raises(DatabaseRefused) as caught:
+        flow.load_entity(session, plan, again, shard="0000", entity="customers")
+    flow.leave(session.connection, run.id, worker=session.worker, error=caught.value)
+    (letter,) = dead_letters.found(session.connection)
+    assert (letter.attempts, letter.state) == (2, "dead")
+
+
+@pytest.mark.parametrize("error", [LeaseLost(), RuntimeError("a bug")])
+def test_a_worker_that_stops_between_batches_leaves_no_letter(seeded, open_session, error):
+    session, plan = open_session(), make_plan(customers=20)
+    run = flow.begin(session, plan, request_for(session))
+    flow.leave(session.connection, run.id, worker=session.worker, error=error)
+    assert dead_letters.found(session.connection) == []
+
+
+def test_the_letters_of_a_seed_run_that_ended_cannot_be_helped(seeded, given_up):
+    session, _, run = given_up
+    error = BudgetExhausted("customers", shard="0000", number=1, left=0, cost=1)
+    flow.leave(session.connection, run.id, worker=session.worker, error=error)
+    assert [letter.state for letter in dead_letters.found(session.connection)] == ["ended"]
