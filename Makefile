@@ -27,9 +27,9 @@ bench: $(VENV)/dev.stamp ## the figures of the README, as ratios within one run
 	$(BIN)/python benchmarks/carga.py
 
 lock: ## pin what pyproject.toml asks for, with hashes; needs uv
-	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-strip-extras \
 		--no-annotate --no-header --quiet --group build -o requirements.lock
-	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-strip-extras \
 		--no-annotate --no-header --quiet --group build --group dev -c requirements.lock -o requirements-dev.lock
 
 clean: ## what the verbs above have made, the embedded database included
