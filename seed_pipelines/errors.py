@@ -553,7 +553,7 @@ class DefinitionsStale(Refused):
         self.path, self.launched, self.found = path, launched, found
         super().__init__(
             f"cannot run {path}: definitions are stale: reload the code location. The run was launched with manifest "
-            f"{launched[:12]} and the file now is {found[:12]}."
+            f"{launched[:12]} and the file now is {found[:12]}: launch it anew after the reload."
         )
 
 
