@@ -63,6 +63,9 @@ BEGIN
     EXECUTE format(
         'CREATE TABLE seed_build.%I (LIKE app.%I INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING STORAGE '
         'INCLUDING COMPRESSION, CHECK (tenant_id = %L::uuid))', build_name, entity_name, owner_tenant);
+    -- Autovacuum would come for the new rows just when they are to be published, and it gives way to others only after
+    -- the deadlock timeout, which a publication does not wait for.
+    EXECUTE format('ALTER TABLE seed_build.%I SET (autovacuum_enabled = false)', build_name);
 END
 $$;
 
@@ -313,6 +316,7 @@ BEGIN
     LOOP
         EXECUTE format('ALTER TABLE seed_build.%I ADD %s', build_name, reference);
     END LOOP;
+    EXECUTE format('ALTER TABLE seed_build.%I RESET (autovacuum_enabled)', build_name);
     EXECUTE format('ALTER TABLE seed_build.%I SET SCHEMA app', build_name);
     EXECUTE format('ALTER TABLE app.%I ATTACH PARTITION app.%I FOR VALUES IN (%L)',
         entity_name, build_name, run.tenant_id);
