@@ -135,15 +135,20 @@ def opened(installation: Installation, manifest: Manifest, *, worker: str) -> It
             raise
 
 
-def _proven_telemetry(installation: Installation, manifest: Manifest) -> Telemetry:
-    """Telemetry whose first span has arrived."""
+def telemetry_for(installation: Installation, manifest: Manifest) -> Telemetry:
+    """Telemetry that says which manifest it is about; nothing has been sent yet."""
     settings, metadata = installation.settings, manifest.metadata
-    telemetry = open_telemetry(
+    return open_telemetry(
         about={"tenant_id": metadata.tenant, "manifest_version": metadata.version, "mode": manifest.mode.value},
         environment=metadata.environment,
         home=settings.home,
         otlp_endpoint=settings.otlp_endpoint,
     )
+
+
+def _proven_telemetry(installation: Installation, manifest: Manifest) -> Telemetry:
+    """Telemetry whose first span has arrived."""
+    telemetry = telemetry_for(installation, manifest)
     try:
         telemetry.preflight()
     except BaseException:

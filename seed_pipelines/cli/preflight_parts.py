@@ -15,9 +15,9 @@ from seed_pipelines.manifest.model import Manifest
 from seed_pipelines.mask.keys import mask_keys
 from seed_pipelines.outside.flags import assert_enabled
 from seed_pipelines.outside.postgres import Connection, connected
-from seed_pipelines.outside.telemetry import open_telemetry, require_complete
+from seed_pipelines.outside.telemetry import require_complete
 from seed_pipelines.plan import Plan
-from seed_pipelines.session import Installation
+from seed_pipelines.session import Installation, telemetry_for
 
 FLAG = Check(
     name="feature-flag",
@@ -114,13 +114,7 @@ def _use_key(installation: Installation, manifest: Manifest) -> None:
 
 
 def _send_span(installation: Installation, manifest: Manifest) -> None:
-    metadata, settings = manifest.metadata, installation.settings
-    telemetry = open_telemetry(
-        about={"tenant_id": metadata.tenant, "manifest_version": metadata.version, "mode": manifest.mode.value},
-        environment=metadata.environment,
-        home=settings.home,
-        otlp_endpoint=settings.otlp_endpoint,
-    )
+    telemetry = telemetry_for(installation, manifest)
     try:
         telemetry.preflight()
     finally:
