@@ -3,8 +3,10 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 MANIFEST ?= manifests/dev/acme.yaml
+LOCKED = $(shell sed -nE 's/^([a-z0-9._-]+)(\[[a-z,-]+\])?==.*/\1/p' requirements.lock)
+LICENCES = MIT;Apache;BSD;ISC;PSF;Python Software Foundation;MPL;Mozilla Public;LGPL;Lesser General;0BSD;ZPL
 
-.PHONY: run dev test lint types bench lock clean
+.PHONY: run dev test lint types gates bench lock clean
 
 run: $(VENV)/run.stamp ## the main job: a manifest fills an embedded PostgreSQL
 	$(BIN)/seed-data run $(MANIFEST) --ignore-window
@@ -22,6 +24,16 @@ lint: $(VENV)/dev.stamp ## style, imports, formatting
 
 types: $(VENV)/dev.stamp ## mypy, strict
 	$(BIN)/mypy
+
+gates: $(VENV)/dev.stamp ## security, licences, advisories, bill of materials, manifests and rules
+	$(BIN)/bandit --quiet --severity-level medium --recursive seed_pipelines infra
+	@$(BIN)/pip-licenses --packages $(LOCKED) --partial-match --allow-only "$(LICENCES)" >/dev/null
+	$(BIN)/python infra/gates/advisories.py requirements.lock
+	mkdir -p .seed
+	$(BIN)/cyclonedx-py requirements requirements.lock --pyproject pyproject.toml --output-reproducible \
+		--output-format JSON --output-file .seed/sbom.cdx.json 2>/dev/null
+	$(BIN)/seed-data manifest check
+	$(BIN)/python infra/policy/check.py manifests
 
 bench: $(VENV)/dev.stamp ## the figures of the README, as ratios within one run
 	$(BIN)/python benchmarks/carga.py
