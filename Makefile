@@ -17,10 +17,11 @@ dev: $(VENV)/run.stamp ## Dagster's UI and daemon on the same PostgreSQL
 test: $(VENV)/dev.stamp ## every test
 	$(BIN)/python -m pytest -n 2 --cov --cov-report=term:skip-covered --cov-fail-under=85 $(PYTEST_ARGS)
 
-lint: $(VENV)/dev.stamp ## style, imports, formatting
+lint: $(VENV)/dev.stamp ## style, imports, formatting, and migrations that would block the application
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
+	$(BIN)/squawk --reporter gcc seed_pipelines/sql/migrations/*.sql
 
 types: $(VENV)/dev.stamp ## mypy, strict
 	$(BIN)/mypy
