@@ -26,7 +26,7 @@ lint: $(VENV)/dev.stamp ## style, imports, formatting, and migrations that would
 types: $(VENV)/dev.stamp ## mypy, strict
 	$(BIN)/mypy
 
-gates: $(VENV)/dev.stamp ## security, licences, advisories, bill of materials, manifests and rules
+gates: $(VENV)/dev.stamp .venv-checkov/stamp ## security, licences, advisories, bill of materials, manifests and rules
 	$(BIN)/bandit --quiet --severity-level medium --recursive seed_pipelines infra
 	@$(BIN)/pip-licenses --packages $(LOCKED) --partial-match --allow-only "$(LICENCES)" >/dev/null
 	$(BIN)/python infra/gates/advisories.py requirements.lock
@@ -35,19 +35,33 @@ gates: $(VENV)/dev.stamp ## security, licences, advisories, bill of materials, m
 		--output-format JSON --output-file .seed/sbom.cdx.json 2>/dev/null
 	$(BIN)/seed-data manifest check
 	$(BIN)/python infra/policy/check.py manifests
+	.venv-checkov/bin/checkov --directory . --framework terraform dockerfile github_actions gitlab_ci --skip-download \
+		--skip-path '.venv.*' --quiet --compact
 
-bench: $(VENV)/dev.stamp ## the figures of the README, as ratios within one run
+bench: $(VENV)/dev.stamp ## the figures, as ratios within one run, the usual libraries beside ours; takes minutes
+	$(BIN)/python benchmarks/masking.py
+	$(BIN)/python benchmarks/generation.py
+	$(BIN)/python benchmarks/uniqueness.py
+	$(BIN)/python benchmarks/peers.py
 	$(BIN)/python benchmarks/carga.py
+
+# Apart from the project, because it pins what the project needs in other versions.
+.venv-checkov/stamp: infra/gates/checkov.lock
+	$(PYTHON) -m venv .venv-checkov
+	.venv-checkov/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	touch $@
 
 lock: ## pin what pyproject.toml asks for, with hashes; needs uv
 	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-strip-extras \
 		--no-annotate --no-header --quiet --group build -o requirements.lock
 	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-strip-extras \
 		--no-annotate --no-header --quiet --group build --group dev -c requirements.lock -o requirements-dev.lock
+	echo 'checkov>=3.2' | uv pip compile - --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-strip-extras --no-annotate --no-header --quiet -o infra/gates/checkov.lock
 
 clean: ## what the verbs above have made, the embedded database included
 	-$(BIN)/seed-data db remove --yes
-	rm -rf $(VENV) .seed
+	rm -rf $(VENV) .venv-checkov .seed
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "seed-pipelines needs Python 3.11 or later")'
