@@ -6,7 +6,7 @@ MANIFEST ?= manifests/dev/acme.yaml
 LOCKED = $(shell sed -nE 's/^([a-z0-9._-]+)(\[[a-z,-]+\])?==.*/\1/p' requirements.lock)
 LICENCES = MIT;Apache;BSD;ISC;PSF;Python Software Foundation;MPL;Mozilla Public;LGPL;Lesser General;0BSD;ZPL
 
-.PHONY: run dev test lint types gates bench lock clean
+.PHONY: run dev test lint types gates docs bench torture simulation screenshots lock clean
 
 run: $(VENV)/run.stamp ## the main job: a manifest fills an embedded PostgreSQL
 	$(BIN)/seed-data run $(MANIFEST) --ignore-window
@@ -38,12 +38,24 @@ gates: $(VENV)/dev.stamp .venv-checkov/stamp ## security, licences, advisories, 
 	.venv-checkov/bin/checkov --directory . --framework terraform dockerfile github_actions gitlab_ci --skip-download \
 		--skip-path '.venv.*' --quiet --compact
 
+docs: $(VENV)/dev.stamp ## the documents as a site, in .seed/site; nothing is fetched
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
 bench: $(VENV)/dev.stamp ## the figures, as ratios within one run, the usual libraries beside ours; takes minutes
 	$(BIN)/python benchmarks/masking.py
 	$(BIN)/python benchmarks/generation.py
 	$(BIN)/python benchmarks/uniqueness.py
 	$(BIN)/python benchmarks/peers.py
 	$(BIN)/python benchmarks/carga.py
+
+torture: $(VENV)/dev.stamp ## kill workers and PostgreSQL at random moments; some minutes
+	PYTHONPATH=seed_pipelines_tests $(BIN)/python -m torture $(TORTURE_ARGS)
+
+simulation: $(VENV)/dev.stamp ## a thousand tenants in one queue; five minutes
+	PYTHONPATH=seed_pipelines_tests $(BIN)/python -m simulation $(SIMULATION_ARGS)
+
+screenshots: $(VENV)/dev.stamp ## docs/images of Dagster's UI, by Chromium; fails where the UI does not show what it has to
+	PYTHONPATH=seed_pipelines_tests $(BIN)/python infra/docs/screenshots.py --write-docs
 
 # Apart from the project, because it pins what the project needs in other versions.
 .venv-checkov/stamp: infra/gates/checkov.lock

@@ -48,6 +48,7 @@ STATES = MappingProxyType(
         "consultants": ("blocked",),
         "customers": ("blocked",),
         "bank_accounts": ("blocked",),
+        "suppliers": ("blocked",),
         "credit_limits": ("blocked",),
         "loans": ("delinquent", "cancelled", "renegotiated", "written_off"),
     }

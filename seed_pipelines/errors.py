@@ -12,7 +12,7 @@ A message says what could not be done, why, with the values, and what to do. It 
 """
 
 from datetime import datetime, time
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 if TYPE_CHECKING:
     from seed_pipelines.manifest.problems import Problem
@@ -24,6 +24,13 @@ class SeedError(Exception):
     code: ClassVar[str] = "seed-error"
     exit_code: ClassVar[int] = 4
     retryable: ClassVar[bool] = False
+
+    @classmethod
+    def as_told(cls, message: str) -> Self:
+        """The error that another process had and told: of this class, with its message, without its values."""
+        error = cls.__new__(cls)
+        Exception.__init__(error, message)
+        return error
 
 
 class BadInput(SeedError):
@@ -190,6 +197,20 @@ class SmallDomain(BadInput):
         )
 
 
+class DomainsTooSmall(BadInput):
+    """Personal columns of the plan have so few values that masking could be undone by trying them all."""
+
+    code = "domains-too-small"
+
+    def __init__(self, values_by_column: dict[str, int], *, least: int) -> None:
+        self.values_by_column, self.least = values_by_column, least
+        small = ", ".join(f"{column} with {values} values" for column, values in values_by_column.items())
+        super().__init__(
+            f"cannot plan {small}: format-preserving encryption needs at least {least}. Mask such a column together "
+            "with another one, lengthen its vocabulary, or leave the entity out of volumetry."
+        )
+
+
 class NotMaskable(BadInput):
     """A personal column holds something that its policy has no rule for."""
 
@@ -287,6 +308,52 @@ class PathOutsideManifests(BadInput):
         )
 
 
+class MappingRejected(BadInput):
+    """A mapping breaks its contract; `problems` holds every way in which it does."""
+
+    code = "mapping-rejected"
+
+    def __init__(self, problems: "tuple[Problem, ...]") -> None:
+        self.problems = problems
+        super().__init__("\n".join(str(problem) for problem in problems))
+
+
+class MappingNotFound(BadInput):
+    """The mapping that the settings name cannot be read."""
+
+    code = "mapping-not-found"
+
+    def __init__(self, path: str, *, why: str) -> None:
+        self.path, self.why = path, why
+        super().__init__(f"cannot read the mapping {path!r}: {why}. Correct SEED_TARGET_MAPPING, or leave it out.")
+
+
+class EntityNotMapped(BadInput):
+    """The manifest asks for an entity that the mapping says nothing about."""
+
+    code = "entity-not-mapped"
+
+    def __init__(self, entities: tuple[str, ...], *, version: str) -> None:
+        self.entities, self.version = entities, version
+        super().__init__(
+            f"cannot plan {', '.join(entities)}: mapping {version} has no table for it. Map it, name it in not_stored, "
+            "or leave it out of the manifest."
+        )
+
+
+class TenantNotMapped(BadInput):
+    """The mapping does not say how the application knows the manifest's tenant."""
+
+    code = "tenant-not-mapped"
+
+    def __init__(self, environment: str, tenant: str, *, version: str) -> None:
+        self.environment, self.tenant, self.version = environment, tenant, version
+        super().__init__(
+            f"cannot plan {environment}/{tenant}: mapping {version} has no value for it. "
+            f"Add it to tenant.values as {environment}/{tenant}."
+        )
+
+
 class ManifestAlreadyThere(BadInput):
     """A new manifest would overwrite one."""
 
@@ -361,6 +428,165 @@ class VersionNotSemVer(BadInput):
         super().__init__(
             f"cannot compare the version {version[:80]!r}: it is not MAJOR.MINOR.PATCH or "
             "MAJOR.MINOR.PATCH-prerelease. Write it like 1.4.0."
+        )
+
+
+class RequestRejected(BadInput):
+    """The request is not what the API's contract says.
+
+    A violation is where it is (a JSON Pointer, or the name of a parameter) and what is wrong, never a value.
+    """
+
+    code = "request-rejected"
+
+    def __init__(self, violations: tuple[tuple[str, str], ...]) -> None:
+        self.violations = violations
+        super().__init__(
+            f"cannot take the request: {len(violations)} of its values are not what the contract says. "
+            "Correct each place that violations names."
+        )
+
+
+class HeaderNotUsable(BadInput):
+    """A header that the request needs is missing, or holds something that it cannot."""
+
+    code = "header-not-usable"
+
+    def __init__(self, name: str, *, why: str) -> None:
+        self.name, self.why = name, why
+        super().__init__(f"cannot take the request: the header {name} {why}. Send it as docs/reference/api.md says.")
+
+
+class RouteNotFound(BadInput):
+    """The API has nothing at this address."""
+
+    code = "route-not-found"
+
+    def __init__(self) -> None:
+        super().__init__("cannot find anything at this address: see /docs for the addresses that there are.")
+
+
+class MethodNotAllowed(BadInput):
+    """The address takes other methods."""
+
+    code = "method-not-allowed"
+
+    def __init__(self) -> None:
+        super().__init__("cannot use this method here: the header Allow names those that can be used.")
+
+
+class RequestTooLarge(BadInput):
+    """The request's body is larger than the API takes."""
+
+    code = "request-too-large"
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        super().__init__(f"cannot take the request: its body is larger than {most} bytes. Send less.")
+
+
+class MediaTypeNotTaken(BadInput):
+    """The request's body is of a kind that the API does not read."""
+
+    code = "media-type-not-taken"
+
+    def __init__(self, *, taken: tuple[str, ...]) -> None:
+        self.taken = taken
+        super().__init__(f"cannot read the body: its Content-Type is none of {', '.join(taken)}. Send one of them.")
+
+
+class TenantDiffers(BadInput):
+    """The manifest is of another tenant or environment than the request says."""
+
+    code = "tenant-differs"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "cannot take the manifest: its tenant or environment is not the one of the request. "
+            "Send the manifest's own in X-Tenant-ID and X-Environment."
+        )
+
+
+class ModeDiffers(BadInput):
+    """The manifest is of another mode than the request says."""
+
+    code = "mode-differs"
+
+    def __init__(self, *, found: str) -> None:
+        self.found = found
+        super().__init__(
+            f"cannot run the manifest as asked: its mode is {found}. Ask for that mode, with canary true for a canary "
+            "and for nothing else, or change the manifest."
+        )
+
+
+class RequestKeyReused(BadInput):
+    """The Idempotency-Key was used for another request."""
+
+    code = "request-key-reused"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "cannot take the request: its Idempotency-Key belongs to a request that said something else. "
+            "Send another key."
+        )
+
+
+class PreconditionMissing(BadInput):
+    """A change was asked for without saying what it is a change of."""
+
+    code = "precondition-missing"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "cannot change the seed run: the request has no If-Match. Read the seed run, and send back its ETag."
+        )
+
+
+class TooLargeToRehearse(BadInput):
+    """A rehearsal over HTTP would take too long."""
+
+    code = "too-large-to-rehearse"
+
+    def __init__(self, rows: int, *, most: int) -> None:
+        self.rows, self.most = rows, most
+        super().__init__(
+            f"cannot rehearse {rows} rows over HTTP: at most {most}. Use `seed-data run --dry-run`, or lower volumetry."
+        )
+
+
+class PolicyRejected(BadInput):
+    """The policy file of the API is not one; `problems` holds every way in which it is not."""
+
+    code = "policy-rejected"
+
+    def __init__(self, problems: "tuple[Problem, ...]") -> None:
+        self.problems = problems
+        super().__init__("\n".join(str(problem) for problem in problems))
+
+
+class TenantNotNamed(BadInput):
+    """The API of another machine has to be told whose seed runs are meant."""
+
+    code = "tenant-not-named"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "cannot ask the API: it shows the seed runs of one tenant and environment. Name them with --tenant and "
+            "--environment."
+        )
+
+
+class NotOverHttp(BadInput):
+    """An option of the command that the API has nothing like."""
+
+    code = "not-over-http"
+
+    def __init__(self, options: tuple[str, ...]) -> None:
+        self.options = options
+        super().__init__(
+            f"cannot send {', '.join(options)} to the API: it has nothing like it. Leave it out, or run without "
+            "--remote."
         )
 
 
@@ -617,6 +843,19 @@ class MaskKeyUnavailable(Refused):
         super().__init__(f"cannot mask {what}: {why}. {what_to_do}")
 
 
+class KeysNotShown(Refused):
+    """Keys were asked for on the terminal, for an environment other than dev."""
+
+    code = "keys-not-shown"
+
+    def __init__(self, environment: str) -> None:
+        self.environment = environment
+        super().__init__(
+            f"cannot show the keys of environment {environment!r}: only those of dev are ever shown. Elsewhere a "
+            "service takes them from Vault by itself: see docs/how-to/read-encrypted-columns.md."
+        )
+
+
 class VaultUnavailable(Refused):
     """Vault does not answer, or not now. Nothing goes on without it."""
 
@@ -638,6 +877,20 @@ class VaultRefused(Refused):
     def __init__(self, address: str, *, doing: str, why: str, what_to_do: str) -> None:
         self.address, self.doing, self.why = address, doing, why
         super().__init__(f"cannot {doing}: Vault at {address} {why}. {what_to_do}")
+
+
+class LendingServiceNotReady(Refused):
+    """The official calculation by URL does not answer as it has to, so no work may begin."""
+
+    code = "lending-service-not-ready"
+    retryable = True
+
+    def __init__(self, address: str, *, why: str) -> None:
+        self.address, self.why = address, why
+        super().__init__(
+            f"cannot start: the official calculation at {address} {why}. Bring it up, or unset SEED_LENDING_ORACLE_URL "
+            "to use this package's own."
+        )
 
 
 class MaskKeyDiverged(Refused):
@@ -686,6 +939,59 @@ class PublishRefused(Refused):
         super().__init__(f"cannot publish: {reason} ({detail}). Remove those rows, or point them elsewhere.")
 
 
+class MappingChanged(Refused):
+    """The seed run was begun with another mapping, or with none."""
+
+    code = "mapping-changed"
+
+    def __init__(self, seed_run_id: str, *, begun_with: str, found: str) -> None:
+        self.seed_run_id, self.begun_with, self.found = seed_run_id, begun_with, found
+        super().__init__(
+            f"cannot go on with seed run {seed_run_id}: it was begun with {begun_with} and this is {found}. Restore "
+            "the mapping, raise its version where it was changed on purpose, or start anew with --reseed."
+        )
+
+
+class DatasetElsewhere(Refused):
+    """The dataset that would be replaced lies in other tables than the new one would."""
+
+    code = "dataset-elsewhere"
+
+    def __init__(self, name: str, *, is_mapped: bool) -> None:
+        self.name, self.is_mapped = name, is_mapped
+        where = "an application's schema" if is_mapped else "schema app"
+        super().__init__(
+            f"cannot replace the dataset {name}: it lies in {where}, and SEED_TARGET_MAPPING now says otherwise. "
+            "Purge it first with `seed-data dataset purge`, or restore the setting."
+        )
+
+
+class ValuesNotMapped(Refused):
+    """The rows have values that the mapping's table of values lacks."""
+
+    code = "values-not-mapped"
+
+    def __init__(self, column: str, *, values: tuple[str, ...]) -> None:
+        self.column, self.values = column, values
+        super().__init__(
+            f"cannot publish {column}: its table of values lacks {', '.join(values)}. Add them, raise the mapping's "
+            "version, and run the same command: what is loaded stays."
+        )
+
+
+class SequenceBehind(Refused):
+    """A sequence stands so far behind the rows of its table that drawing from it does not reach a free key."""
+
+    code = "sequence-behind"
+
+    def __init__(self, sequence: str, *, table: str, drawn: int) -> None:
+        self.sequence, self.table, self.drawn = sequence, table, drawn
+        super().__init__(
+            f"cannot publish into {table}: after {drawn} draws {sequence} still gives keys that rows have. "
+            f"Let the owner set it, as a role that sees every tenant: setval('{sequence}', the greatest key)."
+        )
+
+
 class PurgeRefused(Refused):
     """Rows that stay refer to the dataset that would go away."""
 
@@ -717,11 +1023,11 @@ class DatabaseNotConfigured(Refused):
 
     code = "database-not-configured"
 
-    def __init__(self, environment: str) -> None:
-        self.environment = environment
+    def __init__(self, environment: str, *, variable: str = "SEED_DATABASE_URL") -> None:
+        self.environment, self.variable = environment, variable
         super().__init__(
-            f"cannot reach a database for {environment}: SEED_DATABASE_URL is not set and no embedded server runs. "
-            "Set it to the loader's connection, or start one with `seed-data dev`."
+            f"cannot reach a database for {environment}: {variable} is not set and no embedded server runs. "
+            "Set it as docs/reference/settings.md says, or start one with `seed-data dev`."
         )
 
 
@@ -800,6 +1106,135 @@ class ManifestGoesBackwards(Refused):
         super().__init__(f"cannot run manifest version {version} over the published {published}: {why}. {what_to_do}")
 
 
+class PreconditionFailed(Refused):
+    """The seed run is not any more what the caller saw."""
+
+    code = "precondition-failed"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "cannot change the seed run: it is not any more as If-Match says. Read it again, and send its ETag."
+        )
+
+
+class RequestInFlight(Refused):
+    """The same request is being answered at this moment."""
+
+    code = "request-in-flight"
+    retryable = True
+
+    def __init__(self) -> None:
+        super().__init__(
+            "cannot answer yet: a request with the same Idempotency-Key is at work. Send it again in a few seconds."
+        )
+
+
+class QuotaExceeded(Refused):
+    """The caller has asked for more than its quota in this window."""
+
+    code = "quota-exceeded"
+    retryable = True
+
+    def __init__(self, *, wait_seconds: int) -> None:
+        self.wait_seconds = wait_seconds
+        super().__init__(
+            f"cannot answer: the quota of requests is used up. Send it again in {wait_seconds} s, as Retry-After says."
+        )
+
+
+class ServerBusy(Refused):
+    """The API does as much at once as it may."""
+
+    code = "server-busy"
+    retryable = True
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        super().__init__(f"cannot answer now: {what}. Send it again in a few seconds.")
+
+
+class NotReady(Refused):
+    """Something that the API needs does not answer as it must."""
+
+    code = "not-ready"
+    retryable = True
+
+    def __init__(self, failing: tuple[str, ...]) -> None:
+        self.failing = failing
+        super().__init__(f"cannot serve: {', '.join(failing)} not ready. See `checks` for each of them.")
+
+
+class ApiRoleNotSafe(Refused):
+    """The API's own connection may do more than read one tenant."""
+
+    code = "api-role-not-safe"
+
+    def __init__(self, role: str) -> None:
+        self.role = role
+        super().__init__(
+            f"cannot serve: {role!r} bypasses row-level security or is not seed_api. "
+            "Let SEED_API_DATABASE_URL be the connection of seed_api."
+        )
+
+
+class ReportNotWritten(Refused):
+    """The seed run has no report yet."""
+
+    code = "report-not-written"
+    retryable = True
+
+    def __init__(self, seed_run_id: str) -> None:
+        self.seed_run_id = seed_run_id
+        super().__init__(
+            f"cannot show the report of seed run {seed_run_id}: it is written when the seed run has ended. Ask later."
+        )
+
+
+class Unauthenticated(Refused):
+    """Nobody knows who asks. Why a token was not taken is not said: who makes one up learns nothing from it."""
+
+    code = "unauthenticated"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "cannot tell who asks: there is no bearer token, or it is not valid here. Get a new one from the identity "
+            "provider; in environment dev, with `seed-data token`."
+        )
+
+
+class Forbidden(Refused):
+    """The policy does not let the caller do this."""
+
+    code = "forbidden"
+
+    def __init__(self) -> None:
+        super().__init__("cannot do this: the policy does not allow it. Ask whoever keeps the policy of the API.")
+
+
+class AccessNotConfigured(Refused):
+    """Whom the API may serve is not known, so it serves nobody."""
+
+    code = "access-not-configured"
+
+    def __init__(self, why: str, *, what_to_do: str) -> None:
+        self.why = why
+        super().__init__(f"cannot tell who may use the API: {why}. {what_to_do}")
+
+
+class LocalTokenRefused(Refused):
+    """Tokens of this machine are for environment dev, and never made under CI."""
+
+    code = "local-token-refused"
+
+    def __init__(self, why: str, *, where: object = None) -> None:
+        self.why, self.where = why, where
+        place = "" if where is None else f" with the key {where}"
+        super().__init__(
+            f"cannot use tokens of this machine{place}: {why}. Correct that, or set SEED_API_JWKS and get tokens from "
+            "the identity provider."
+        )
+
+
 class Failed(SeedError):
     """Work was begun and could not be finished.
 
@@ -861,6 +1296,33 @@ class OracleDisagrees(Failed):
         super().__init__(
             f"cannot accept this batch of {entity}: {len(indexes)} loans differ from the official calculation "
             f"(loans {named}{more} of the batch). Nothing of it was loaded; report this, with the plan."
+        )
+
+
+class LendingServiceUnavailable(Failed):
+    """The official calculation by URL does not answer, or not now. No batch is taken unchecked."""
+
+    code = "lending-service-unavailable"
+    retryable = True
+
+    def __init__(self, address: str, *, why: str) -> None:
+        self.address, self.why = address, why
+        super().__init__(
+            f"cannot check this batch: the official calculation at {address} {why}. Nothing of it was loaded; "
+            "it is tried again by the manifest's backoff."
+        )
+
+
+class LendingServiceRefused(Failed):
+    """The official calculation by URL answered, and the answer cannot be used."""
+
+    code = "lending-service-refused"
+
+    def __init__(self, address: str, *, why: str) -> None:
+        self.address, self.why = address, why
+        super().__init__(
+            f"cannot check this batch: the official calculation at {address} {why}. Nothing of it was loaded; "
+            "compare the service with docs/how-to/use-your-own-calculation.md."
         )
 
 
@@ -1027,7 +1489,9 @@ class DevServerEnded(Failed):
 
     def __init__(self, name: str, *, exit_code: int) -> None:
         self.name, self.ended_with = name, exit_code
-        super().__init__(f"cannot go on: Dagster's {name} ended with exit code {exit_code}. Its output says why.")
+        super().__init__(
+            f"cannot go on: the {name} of `seed-data dev` ended with exit code {exit_code}. Its output says why."
+        )
 
 
 class Unexpected(Failed):
@@ -1112,6 +1576,55 @@ class ErrorBudgetExhausted(Failed):
             f"budget.error_budget_pct allows {allowed}. The published dataset is as it was. Find out what slows the "
             "database down, then start anew with --reseed."
         )
+
+
+class DagsterUnavailable(Failed):
+    """Dagster's webserver does not answer, so no run can be launched."""
+
+    code = "dagster-unavailable"
+    retryable = True
+
+    def __init__(self, *, why: str) -> None:
+        self.why = why
+        super().__init__(
+            f"cannot reach Dagster: {why}. See that SEED_DAGSTER_URL is its webserver and that it runs, then send the "
+            "same request again."
+        )
+
+
+class LaunchRefused(Failed):
+    """Dagster did not take a run."""
+
+    code = "launch-refused"
+
+    def __init__(self, job: str, *, why: str) -> None:
+        self.job, self.why = job, why
+        super().__init__(f"cannot launch {job}: Dagster answered {why}. Its UI and its log say more.")
+
+
+class KeysUnavailable(Failed):
+    """The keys that tokens are checked with cannot be had now, so no token can be."""
+
+    code = "keys-unavailable"
+    retryable = True
+
+    def __init__(self, where: str, *, why: str) -> None:
+        self.where, self.why = where, why
+        super().__init__(
+            f"cannot check tokens with the keys of {where}: {why}. Correct SEED_API_JWKS, or bring the identity "
+            "provider back."
+        )
+
+
+class ApiUnavailable(Failed):
+    """The API of another machine does not answer as one."""
+
+    code = "api-unavailable"
+    retryable = True
+
+    def __init__(self, url: str, *, why: str) -> None:
+        self.url, self.why = url, why
+        super().__init__(f"cannot reach the API at {url}: {why}. Correct --remote or SEED_API_URL, or try again later.")
 
 
 class Stopped(SeedError):

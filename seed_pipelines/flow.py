@@ -1,7 +1,7 @@
 """The seed run on one page; every door calls these four functions, in this order.
 
     begin          preflight, window, claim by idempotency key, lease          (nothing written before all hold)
-    load_entity    per batch: budget? rate? lease? cancelled? window? COPY and checkpoint in one transaction
+    load_entity    per batch: budget? rate? flag? lease? cancelled? window? COPY and checkpoint in one transaction
     publish        when every shard is in: seal, then one transaction
     leave          whatever happened: the shard is given back, the run is failed, paused or cancelled
 
@@ -9,34 +9,33 @@ All of them may be repeated. What is committed stays, and whoever comes next goe
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from uuid import UUID
 
-from seed_pipelines.control import budget, checkpoints, dead_letters, lease, rate_limit, resume_tokens, runs
+from seed_pipelines.control import budget, checkpoints, endings, lease, mappings, rate_limit, resume_tokens, runs
 from seed_pipelines.control.admission import assert_admitted
 from seed_pipelines.control.budget import Spending
-from seed_pipelines.control.checkpoints import Checkpoint
+from seed_pipelines.control.checkpoints import Checkpoint, hash_of, sum_of
+from seed_pipelines.control.datasets import ttl_days_of
+from seed_pipelines.control.endings import Ending
 from seed_pipelines.control.lease import Lease
 from seed_pipelines.control.runs import RunRequest, RunState, SeedRun
 from seed_pipelines.errors import (
-    BudgetExhausted,
-    CheckpointDiverged,
     CheckpointsGone,
-    ErrorBudgetExhausted,
-    Failed,
+    DatabaseSaysNo,
     GeneratorChanged,
+    LeaseLost,
     ManifestGoesBackwards,
-    MaskKeyDiverged,
     OutsideWindow,
     SeedError,
     SeedRunCancelled,
     SeedRunEnded,
-    Stopped,
     WindowClosed,
+    WrongState,
 )
-from seed_pipelines.generate.digest import ContentDigest, dataset_hash
-from seed_pipelines.generate.oracle import OracleSample
+from seed_pipelines.generate.digest import ContentDigest
+from seed_pipelines.generate.oracle import OURS, Oracle, OracleSample
 from seed_pipelines.load import copy, preflight
 from seed_pipelines.load import publish as publishing
 from seed_pipelines.load.prepare import Prepared, one_ahead, prepare
@@ -48,8 +47,8 @@ from seed_pipelines.plan import Batch, Plan
 
 IGNORE_WINDOW = "ignore_window"
 
-# These end a seed run for good: going on would only spend more, or go on from something else.
-_ENDING = (BudgetExhausted, CheckpointDiverged, ErrorBudgetExhausted)
+# So a worker is told that its seed run is not running any more.
+_OVERTAKEN = (DatabaseSaysNo, LeaseLost, SeedRunEnded, WrongState)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +62,9 @@ class Session:
     worker: str
     lease_seconds: float = lease.TTL_SECONDS
     sleep: Callable[[float], None] = time.sleep
+    # Raises where a feature flag stops the seed run; asked before every batch.
+    assert_enabled: Callable[[], object] = lambda: None
+    oracle: Oracle = OURS
     # What feature flags said when it was opened; the report says it too.
     flags: Mapping[str, bool | str] = field(default_factory=dict)
 
@@ -113,29 +115,27 @@ class Publication:
 
 def begin(session: Session, plan: Plan, request: RunRequest) -> SeedRun:
     """Claim the seed run and its lease; a run that is published already comes back as it is, without a lease."""
-    connection = session.connection
-    with session.telemetry.span("seed.manifest.validate", manifest_hash=plan.manifest.manifest_hash):
-        held = preflight.assert_safe(connection, tuple(plan.rows))
-        _assert_admitted(session, plan)
-    request = replace(
-        request,
-        preflight=tuple(asdict(result) for result in held),
-        flags={**request.flags, **session.flags},
-    )
-    with session.telemetry.span("seed.run.begin"), transaction(connection):
-        run = runs.claim(connection, plan, request)
-        if run.state is RunState.PUBLISHED:
-            return run
-        if run.is_finished:
-            raise SeedRunEnded(str(run.id), state=run.state)
-        if run.key_check != session.keys.key_check:
-            raise MaskKeyDiverged(expected=run.key_check, found=session.keys.key_check)
-        if run.generator_version != request.generator_version:
-            raise GeneratorChanged(expected=run.generator_version, found=request.generator_version)
-        run = runs.resume(connection, run, flags=request.flags)
-        _assert_window(session, plan, run)
-        lease.ensure(connection, run, ttl_seconds=session.lease_seconds)
-        runs.abort_left_behind(connection, run, code="superseded", detail=f"seed run {run.id} took its place")
+    request = _admitted(session, plan, request)
+    with session.telemetry.span("seed.run.begin"), transaction(session.connection):
+        run = _claimed(session, plan, request)
+        if run.state is not RunState.PUBLISHED:
+            lease.ensure(session.connection, run, ttl_seconds=session.lease_seconds)
+            detail = f"seed run {run.id} took its place"
+            for ended in runs.abort_left_behind(session.connection, run, code="superseded", detail=detail):
+                endings.measure(session.telemetry.metrics, endings.ending_of(session.connection, ended))
+    return run
+
+
+def ask(session: Session, plan: Plan, request: RunRequest) -> SeedRun:
+    """Claim the seed run for a worker that comes later and begins it: nothing is missing but the lease.
+
+    Raises LeaseHeldElsewhere where another seed run of the tenant is at work; then nothing was claimed.
+    """
+    request = _admitted(session, plan, request)
+    with session.telemetry.span("seed.run.ask"), transaction(session.connection):
+        run = _claimed(session, plan, request)
+        if run.state is not RunState.PUBLISHED:
+            lease.assert_free(session.connection, run)
     return run
 
 
@@ -147,20 +147,10 @@ def load_entity(session: Session, plan: Plan, run: SeedRun, *, shard: str, entit
         raise CheckpointsGone(str(run.id), path=run.manifest_path)
     oracle, fence, sealed = OracleSample(loans=0), None, True
     if run.state is not RunState.PUBLISHED:
-        work = _hold(session, plan, run, shard)
-        fence = work.lease.fence
-        table = publishing.open_build(session.connection, work.lease, entity)
-        _say_resumed(session, done, shard=shard, entity=entity)
-        resume_tokens.assert_bound(session.keys, run, done, entity=entity, shard=shard)
-        todo = checkpoints.missing(plan.batches(shard, entity), done)
-        for batch, prepared in one_ahead(todo, lambda batch: _prepared(session, plan, batch)):
-            _pay(session, work, batch)
-            with budget.faults_recorded(session.connection, run, batch, attempt=work.attempt):
-                _write(session, work, batch, prepared, table=table)
-            oracle += prepared.oracle
-        sealed = publishing.seal(session.connection, work.lease, entity)
-        left = rate_limit.remaining(session.connection, run, plan.manifest.rate_limit)
-        session.telemetry.metrics.rate_limit_left(left)
+        try:
+            oracle, fence, sealed = _write_missing(session, plan, run, done, entity=entity, shard=shard)
+        except _OVERTAKEN as error:
+            runs.published_instead(session.connection, run, error)
     loaded = checkpoints.of_shard(session.connection, run.id, entity=entity, shard=shard)
     return EntityLoad(
         entity=entity,
@@ -187,21 +177,10 @@ def publish(session: Session, plan: Plan, run: SeedRun, *, shard: str) -> Public
         return _done_by_another(connection, run, error)
 
 
-def leave(connection: Connection, seed_run_id: UUID, *, worker: str, error: BaseException) -> None:
+def leave(connection: Connection, seed_run_id: UUID, *, worker: str, error: BaseException) -> Ending | None:
     """A worker stops without having finished: a cancelled run ends, and so does one that used up a budget; any other
-    can be gone on with."""
-    if isinstance(error, SeedRunCancelled):
-        runs.end(connection, seed_run_id, RunState.CANCELLED, code=error.code, detail=str(error))
-        return
-    if isinstance(error, _ENDING):
-        runs.end(connection, seed_run_id, RunState.ABORTED, code=error.code, detail=str(error))
-        return
-    code = error.code if isinstance(error, SeedError) else "interrupted"
-    detail = str(error) if isinstance(error, SeedError) else f"the worker was stopped by {type(error).__name__}"
-    if isinstance(error, Failed):
-        dead_letters.bury(connection, seed_run_id, error)
-    state = RunState.PAUSED if isinstance(error, Stopped) else RunState.FAILED
-    runs.leave_shard(connection, seed_run_id, worker=worker, state=state, code=code, detail=detail)
+    can be gone on with. Returns how the seed run came to a stop; None where others go on, or it had ended."""
+    return endings.stop(connection, seed_run_id, worker=worker, error=error)
 
 
 def conclude(session: Session, run: SeedRun, *, step: str) -> None:
@@ -227,30 +206,36 @@ def cancel(connection: Connection, seed_run_id: UUID) -> SeedRun:
     return runs.find(connection, seed_run_id)
 
 
-def hash_of(connection: Connection, run: SeedRun) -> str:
-    """The dataset's hash, out of the checkpoints: whatever the shards and batches were, the same rows give it."""
-    if run.dataset_hash is not None:
-        return run.dataset_hash
-    rows: dict[str, int] = dict.fromkeys(run.planned_rows, 0)
-    digests: dict[str, list[str]] = {entity: [] for entity in run.planned_rows}
-    for checkpoint in checkpoints.of_run(connection, run.id):
-        rows[checkpoint.entity] += checkpoint.rows
-        digests[checkpoint.entity].append(checkpoint.content_digest)
-    return dataset_hash({entity: (rows[entity], sum_of(digests[entity])) for entity in rows})
+def _admitted(session: Session, plan: Plan, request: RunRequest) -> RunRequest:
+    """The request with what its seed run's report will say of preflight and flags; raises what speaks against it."""
+    with session.telemetry.span("seed.manifest.validate", manifest_hash=plan.manifest.manifest_hash):
+        held = preflight.assert_safe(session.connection, tuple(plan.rows), mapping=plan.mapping)
+        _assert_admitted(session, plan)
+    return replace(
+        request,
+        preflight=tuple(asdict(result) for result in held),
+        flags={**request.flags, **session.flags, **mappings.as_flags(plan.mapping)},
+    )
 
 
-def sum_of(digests: Iterable[str]) -> ContentDigest:
-    """The digest of all the rows that these digests stand for."""
-    total = ContentDigest.zero()
-    for digest in digests:
-        total = total.combine(ContentDigest.parse(digest))
-    return total
-
-
-def ttl_days_of(plan: Plan) -> int:
-    """How long the dataset of the plan's mode lives; a canary lives as long as a baseline."""
-    ttl = plan.manifest.ttl
-    return {"carga": ttl.carga_days, "dr": ttl.dr_days}.get(plan.manifest.mode, ttl.baseline_days)
+def _claimed(session: Session, plan: Plan, request: RunRequest) -> SeedRun:
+    """The seed run of the request's key, in the caller's transaction: published, or running and inside its window."""
+    run = runs.claim(session.connection, plan, request)
+    session.telemetry.about(seed_run_id=str(run.id))
+    if run.state is RunState.PUBLISHED:
+        return run
+    if run.is_finished:
+        raise SeedRunEnded(str(run.id), state=run.state)
+    session.keys.assert_same(run.key_check, data_key_check=run.mask_key.get("data_key_check"))
+    if run.generator_version != request.generator_version:
+        raise GeneratorChanged(expected=run.generator_version, found=request.generator_version)
+    try:
+        run = runs.resume(session.connection, run, flags=request.flags)
+    except SeedRunEnded as error:
+        return runs.published_instead(session.connection, run, error)
+    mappings.bind(session.connection, run, plan.mapping)
+    _assert_window(session, plan, run)
+    return run
 
 
 def _hold(session: Session, plan: Plan, run: SeedRun, shard: str) -> ShardWork:
@@ -262,6 +247,28 @@ def _hold(session: Session, plan: Plan, run: SeedRun, shard: str) -> ShardWork:
         runs.resume(connection, run, flags={})
         held = lease.ensure(connection, run, ttl_seconds=session.lease_seconds)
     return ShardWork(run=run, plan=plan, shard=shard, lease=held, attempt=attempt)
+
+
+def _write_missing(
+    session: Session, plan: Plan, run: SeedRun, done: Sequence[Checkpoint], *, entity: str, shard: str
+) -> tuple[OracleSample, int, bool]:
+    """The batches that are not in yet, and the seal; what was compared, under which fence, and whether it is sealed."""
+    work, oracle = _hold(session, plan, run, shard), OracleSample(loans=0)
+    table = publishing.open_build(session.connection, work.lease, entity)
+    _say_resumed(session, done, shard=shard, entity=entity)
+    resume_tokens.assert_bound(session.keys, run, done, entity=entity, shard=shard)
+    todo = checkpoints.missing(plan.batches(shard, entity), done)
+    for batch, prepared in one_ahead(todo, lambda batch: _prepared(session, plan, batch)):
+        _pay(session, work, batch)
+        with budget.faults_recorded(session.connection, run, batch, attempt=work.attempt):
+            _write(session, work, batch, prepared, table=table)
+        oracle += prepared.oracle
+    with lease.kept(session.connection, work.lease, ttl_seconds=session.lease_seconds):
+        sealed = publishing.seal(session.connection, work.lease, entity)
+    left = rate_limit.remaining(session.connection, run, plan.manifest.rate_limit)
+    session.telemetry.metrics.rate_limit_left(left)
+    session.telemetry.metrics.budget_left(budget.spending_of(session.connection, run).left_micro_brl)
+    return oracle, work.lease.fence, sealed
 
 
 def _close_and_publish(session: Session, plan: Plan, run: SeedRun, shard: str) -> Publication | None:
@@ -276,7 +283,10 @@ def _close_and_publish(session: Session, plan: Plan, run: SeedRun, shard: str) -
     runs.assert_observed(connection, run)
     budget.assert_few_faults(connection, run, plan)
     found = hash_of(connection, run)
-    generation = publishing.publish(connection, run, work.lease, dataset_hash=found, ttl_days=ttl_days_of(plan))
+    with lease.kept(connection, work.lease, ttl_seconds=session.lease_seconds):
+        generation = publishing.publish(
+            connection, run, work.lease, dataset_hash=found, ttl_days=ttl_days_of(plan), keys=session.keys
+        )
     published = runs.find(connection, run.id)
     _measure_publication(session, published)
     return Publication(run=published, dataset_hash=found, generation=generation)
@@ -285,18 +295,14 @@ def _close_and_publish(session: Session, plan: Plan, run: SeedRun, shard: str) -
 def _measure_publication(session: Session, run: SeedRun) -> None:
     for entity, rows in run.planned_rows.items():
         session.telemetry.metrics.rows_published(rows, entity=entity)
-    if run.finished_at is not None:
-        milliseconds = round((run.finished_at - run.started_at).total_seconds() * 1000)
-        session.telemetry.metrics.run_took(milliseconds, outcome=run.state.value)
+    endings.measure(session.telemetry.metrics, endings.ending_of(session.connection, run.id))
 
 
 def _done_by_another(connection: Connection, run: SeedRun, error: SeedError) -> Publication:
     """Two last shards at once: one of them publishes, and the other finds it done. Else the error stands."""
-    now = runs.find(connection, run.id)
-    if now.state is RunState.CANCELLED:
+    if runs.find(connection, run.id).state is RunState.CANCELLED:
         raise SeedRunCancelled(str(run.id)) from None
-    if now.state is not RunState.PUBLISHED:
-        raise error
+    now = runs.published_instead(connection, run, error)
     return Publication(run=now, dataset_hash=hash_of(connection, now), generation=None)
 
 
@@ -310,7 +316,8 @@ def _say_resumed(session: Session, done: Iterable[Checkpoint], *, shard: str, en
 
 
 def _prepared(session: Session, plan: Plan, batch: Batch) -> Prepared:
-    return prepare(plan, batch, session.keys)
+    with budget.blamed(batch):
+        return prepare(plan, batch, session.keys, oracle=session.oracle)
 
 
 def _pay(session: Session, work: ShardWork, batch: Batch) -> None:
@@ -325,11 +332,18 @@ def _write(session: Session, work: ShardWork, batch: Batch, prepared: Prepared, 
     """One batch and its checkpoint in one transaction, guarded first and renewed last."""
     connection, plan = session.connection, work.plan
     _await_turn(session, work)
+    session.assert_enabled()
     started = time.perf_counter()
     span = session.telemetry.span("seed.batch", shard=batch.shard, entity=batch.entity, batch=batch.number)
     with span, transaction(connection):
         now = lease.guard(connection, work.lease, shard=work.shard, attempt=work.attempt)
-        preflight.assert_still_safe(connection, tuple(plan.rows), build_table=table, tenant_id=work.run.tenant_id)
+        preflight.assert_still_safe(
+            connection,
+            tuple(plan.rows),
+            build_table=table,
+            tenant_id=work.run.tenant_id,
+            mapping=plan.mapping,
+        )
         if not (work.run.flags.get(IGNORE_WINDOW) or plan.manifest.window.is_open(now)):
             raise WindowClosed(now=now, opens=plan.manifest.window.next_opening(now))
         copy.copy_rows(connection, table, prepared.rows)
@@ -342,6 +356,7 @@ def _write(session: Session, work: ShardWork, batch: Batch, prepared: Prepared, 
             attempt=work.attempt,
             digest=digest,
             elapsed_ms=elapsed_ms,
+            oracle_loans=prepared.oracle.loans,
             token=resume_tokens.token_of(session.keys, work.run, work.lease, batch, digest=digest),
         )
         if elapsed_ms > plan.manifest.slo.p99_target_ms:

@@ -24,6 +24,7 @@ from seed_pipelines.errors import (
 )
 from seed_pipelines.fanout import Counted, Fanout, Int64s, OneEach, Relation
 from seed_pipelines.manifest.model import Manifest, Mode
+from seed_pipelines.mapping.model import SchemaMapping
 from seed_pipelines.prices import STANDARD_PRICES, PriceBook, stored_bytes_of
 from seed_pipelines.seeds import DataKey, integer_of, tenant_id_of
 
@@ -103,6 +104,7 @@ class Plan:
     stored_bytes: int
     cost_micro_brl: int
     prices: PriceBook
+    mapping: SchemaMapping | None = None
 
     @property
     def fanouts(self) -> Mapping[str, Fanout]:

@@ -2,14 +2,16 @@
 
 A key that is not on the list is dropped with its value, whatever it is. The patterns (CPF, CNPJ, e-mail, phone)
 are the second net, for text under an allowed key; they cannot know a name, so no row is ever given to a log.
-An exception is reduced to its class, its stable code and its SQLSTATE: messages of foreign errors quote rows.
+An exception is reduced to its class, its stable code and its SQLSTATE: messages of foreign errors quote rows. Where an
+error is stored or shown as a whole (Dagster's event log, a terminal), a foreign one is replaced by one of ours.
 """
 
 import re
 from collections.abc import Mapping
+from types import TracebackType
 from typing import TypeAlias
 
-from seed_pipelines.errors import SeedError
+from seed_pipelines.errors import SeedError, Unexpected
 
 Plain: TypeAlias = bool | int | float | str
 
@@ -31,6 +33,9 @@ ALLOWED_KEYS = frozenset(
         "event",
         "exporter",
         "fence",
+        "http_method",
+        "http_route",
+        "http_status",
         "level",
         "logger",
         "manifest_hash",
@@ -100,3 +105,24 @@ def facts_of(error: BaseException) -> dict[str, str]:
             facts["sqlstate"] = sqlstate[:5]
             break
     return facts
+
+
+def shown(error: Exception) -> SeedError:
+    """Ours as it is; any other as its class, its SQLSTATE and the line that raised it, without its text."""
+    if isinstance(error, SeedError):
+        return error
+    return Unexpected(type(error).__name__, place=_place_of(error.__traceback__), sqlstate=_sqlstate_of(error))
+
+
+def _sqlstate_of(error: Exception) -> str | None:
+    state = getattr(error, "sqlstate", None)
+    return state if isinstance(state, str) else None
+
+
+def _place_of(traceback: TracebackType | None) -> str:
+    """Module and line, innermost: enough to find the fault, and nothing that a value could be part of."""
+    if traceback is None:
+        return "an unknown place"
+    while traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    return f"{traceback.tb_frame.f_globals.get('__name__', '?')}:{traceback.tb_lineno}"

@@ -3,14 +3,24 @@
 Everything here refuses when in doubt: no database, no key, no write-once store or no telemetry means no session.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import groupby
+from operator import itemgetter
 from typing import Self
+from uuid import UUID
 
+from seed_pipelines.control import migrations, roles
+from seed_pipelines.control.data_keys import data_key_of
+from seed_pipelines.control.endings import Ending, measure
 from seed_pipelines.errors import (
     DatabaseNotConfigured,
     EnvironmentNotServed,
+    LendingServiceNotReady,
+    LendingServiceRefused,
+    LendingServiceUnavailable,
     SeedError,
     StoreNotWriteOnce,
     TelemetryUnavailable,
@@ -18,20 +28,30 @@ from seed_pipelines.errors import (
 from seed_pipelines.evidence.signature import Signer
 from seed_pipelines.evidence.signers import signer_of
 from seed_pipelines.flow import Session
+from seed_pipelines.generate.oracle import OURS, Oracle
 from seed_pipelines.generate.rows import COUNTERS
 from seed_pipelines.local_database import LocalDatabase
 from seed_pipelines.manifest.load import check_location, parse_manifest
 from seed_pipelines.manifest.model import Manifest
-from seed_pipelines.mask.keys import mask_keys
-from seed_pipelines.outside.flags import assert_enabled
+from seed_pipelines.mapping.load import parse_mapping
+from seed_pipelines.mapping.model import SchemaMapping
+from seed_pipelines.mask.domains import assert_large_enough, smallest_domains
+from seed_pipelines.mask.keys import FieldKeys, mask_keys
+from seed_pipelines.outside.error_reports import errors_told
+from seed_pipelines.outside.flags import FlagWatch
+from seed_pipelines.outside.lending_service import LendingService, server_of
 from seed_pipelines.outside.manifest_folder import ManifestFolder
-from seed_pipelines.outside.postgres import connected
+from seed_pipelines.outside.mapping_file import mapping_content
+from seed_pipelines.outside.postgres import Connection, connected
 from seed_pipelines.outside.report_store import ReportStore, open_report_store
 from seed_pipelines.outside.telemetry import Telemetry, open_telemetry
 from seed_pipelines.outside.vault_session import SERVICE_ACCOUNT_TOKEN, VaultSettings
-from seed_pipelines.plan import Plan, plan_of
+from seed_pipelines.plan import Plan, Publisher, plan_of
 from seed_pipelines.prices import STANDARD_PRICES
 from seed_pipelines.settings import DEV, Settings
+
+# Nothing waits for what is said outside of a step, but for this long; a worker that is told to stop has little time.
+_TELLING_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +75,7 @@ class Installation:
         return manifest
 
     def plan(self, manifest: Manifest) -> Plan:
-        """The manifest's plan, at this installation's prices."""
+        """The manifest's plan, at this installation's prices; raises BadInput where it cannot be, or not be masked."""
         settings = self.settings
         given = {
             "million_rows_micro_brl": settings.price_million_rows,
@@ -63,7 +83,18 @@ class Installation:
             "worker_hour_micro_brl": settings.price_worker_hour,
         }
         prices = replace(STANDARD_PRICES, **{name: price for name, price in given.items() if price is not None})
-        return plan_of(manifest, counters=COUNTERS, prices=prices)
+        plan = plan_of(manifest, counters=COUNTERS, prices=prices)
+        assert_large_enough(plan.rows, smallest_domains())
+        mapping = self.mapping()
+        return plan if mapping is None else mapped(plan, mapping)
+
+    def mapping(self) -> SchemaMapping | None:
+        """The mapping of the application's schema that this installation fills; None where it fills `app`.
+
+        Raises MappingNotFound or MappingRejected.
+        """
+        path = self.settings.target_mapping
+        return None if path is None else parse_mapping(mapping_content(path), source=str(path))
 
     def database_url(self) -> str:
         """The loader's connection; raises DatabaseNotConfigured."""
@@ -73,6 +104,16 @@ class Installation:
         if not local.is_running():
             raise DatabaseNotConfigured(self.settings.environment or DEV)
         return local.loader_url()
+
+    def api_database_url(self) -> str:
+        """The API's own connection, of a role that sees one tenant at a time; raises DatabaseNotConfigured."""
+        settings = self.settings
+        if settings.api_database_url:
+            return settings.api_database_url
+        local = LocalDatabase(settings.home)
+        if not local.is_running() or settings.database_url not in (None, local.loader_url()):
+            raise DatabaseNotConfigured(settings.environment or DEV, variable="SEED_API_DATABASE_URL")
+        return local.url(roles.API)
 
     def report_store(self, environment: str) -> ReportStore:
         """Where reports of an environment go; raises StoreNotWriteOnce where that would not lock them."""
@@ -103,43 +144,94 @@ class Installation:
         )
 
 
+def mapped(plan: Plan, mapping: SchemaMapping) -> Plan:
+    """The plan of the same rows for an application's tables; raises EntityNotMapped or TenantNotMapped."""
+    metadata = plan.manifest.metadata
+    mapping.stored(tuple(plan.rows))
+    mapping.tenant_value(metadata.environment, metadata.tenant, tenant_id=UUID(bytes=plan.tenant_id))
+    return replace(plan, mapping=mapping, publisher=Publisher.INSERT)
+
+
 @contextmanager
 def opened(installation: Installation, manifest: Manifest, *, worker: str) -> Iterator[Session]:
     """A session for one step, after everything that it needs has been tried: flag, store, key, database, telemetry."""
-    settings, metadata = installation.settings, manifest.metadata
-    flag = assert_enabled(
-        settings.flags_file, environment=metadata.environment, tenant=metadata.tenant, mode=manifest.mode.value
-    )
-    installation.report_store(metadata.environment).preflight()
-    keys = mask_keys(
-        metadata.environment,
-        metadata.tenant,
-        vault=installation.vault(),
+    settings, environment = installation.settings, manifest.metadata.environment
+    with errors_told(settings.sentry_dsn, environment=environment) as about:
+        flag = FlagWatch(
+            settings.flags_file, environment=environment, tenant=manifest.metadata.tenant, mode=manifest.mode.value
+        )
+        flags = {**flag.assert_enabled().as_flags(), "lending_oracle": lending_oracle_name(settings)}
+        installation.report_store(environment).preflight()
+        with (
+            connected(installation.database_url()) as connection,
+            oracle_of(settings) as oracle,
+            keys_of(installation, manifest.metadata.tenant, connection, environment=environment) as keys,
+        ):
+            telemetry = _proven_telemetry(installation, manifest)
+            try:
+                yield Session(
+                    connection=connection,
+                    keys=keys,
+                    telemetry=telemetry,
+                    worker=worker,
+                    lease_seconds=settings.lease_seconds,
+                    assert_enabled=flag.assert_enabled,
+                    oracle=oracle,
+                    flags=flags,
+                )
+            except BaseException:
+                # What was seen until here still goes out; the error that ended the step is the one to report.
+                about.update(telemetry.facts)
+                telemetry.finish()
+                raise
+
+
+def keys_of(installation: Installation, tenant: str, connection: Connection, *, environment: str) -> FieldKeys:
+    """The keys of a tenant, its data key among them; raises what mask_keys and data_key_of raise."""
+    settings, vault = installation.settings, installation.vault()
+    if vault is not None:
+        # Without its table a data key could not be kept, and the reason would not be seen.
+        migrations.assert_applied(connection)
+    return mask_keys(
+        environment,
+        tenant,
+        vault=vault,
         env_local=settings.env_local,
         ci=settings.is_ci,
+        data_key_of=partial(data_key_of, connection, environment=environment, tenant=tenant),
     )
-    with keys, connected(installation.database_url()) as connection:
-        telemetry = _proven_telemetry(installation, manifest)
+
+
+@contextmanager
+def oracle_of(settings: Settings) -> Iterator[Oracle]:
+    """Whose calculation the batches are compared with; raises LendingServiceNotReady."""
+    if settings.lending_oracle_url is None:
+        yield OURS
+        return
+    with LendingService(settings.lending_oracle_url) as service:
         try:
-            yield Session(
-                connection=connection,
-                keys=keys,
-                telemetry=telemetry,
-                worker=worker,
-                lease_seconds=settings.lease_seconds,
-                flags=flag.as_flags(),
-            )
-        except BaseException:
-            # What was seen until here still goes out; the error that ended the step is the one to report.
-            telemetry.finish()
-            raise
+            service.assert_ready()
+        except (LendingServiceUnavailable, LendingServiceRefused) as error:
+            raise LendingServiceNotReady(error.address, why=error.why) from error
+        yield Oracle(official=service)
+
+
+def lending_oracle_name(settings: Settings) -> str:
+    """What a report says about it: this package's own, or where the service is."""
+    return "own" if settings.lending_oracle_url is None else server_of(settings.lending_oracle_url)
 
 
 def telemetry_for(installation: Installation, manifest: Manifest) -> Telemetry:
     """Telemetry that says which manifest it is about; nothing has been sent yet."""
     settings, metadata = installation.settings, manifest.metadata
     return open_telemetry(
-        about={"tenant_id": metadata.tenant, "manifest_version": metadata.version, "mode": manifest.mode.value},
+        about={
+            "tenant_id": metadata.tenant,
+            "manifest_version": metadata.version,
+            "profile_version": f"{metadata.profile}@{metadata.version}",
+            "mode": manifest.mode.value,
+            "dry_run": False,
+        },
         environment=metadata.environment,
         home=settings.home,
         otlp_endpoint=settings.otlp_endpoint,
@@ -172,6 +264,21 @@ def say_overdue(installation: Installation, *, environment: str, reports: int) -
         telemetry.metrics.reports_overdue(reports)
 
 
+def say_ended(installation: Installation, ending: Ending) -> None:
+    """Tell telemetry how a seed run came to a stop, where no step of its own can."""
+    with suppress(TelemetryUnavailable), _telling(installation, ending.environment, tenant=ending.tenant) as telemetry:
+        measure(telemetry.metrics, ending)
+
+
+def say_report_errors(installation: Installation, errors: Iterable[tuple[str, SeedError]]) -> None:
+    """Tell telemetry, by environment, which errors kept reports from being written."""
+    found = sorted((environment, error.code) for environment, error in errors)
+    for environment, codes in groupby(found, key=itemgetter(0)):
+        with suppress(TelemetryUnavailable), _telling(installation, environment) as telemetry:
+            for _, code in codes:
+                telemetry.metrics.report_failed(error_code=code)
+
+
 @contextmanager
 def _telling(installation: Installation, environment: str, *, tenant: str | None = None) -> Iterator[Telemetry]:
     """Telemetry for something that is said outside of a seed run; whether it arrives decides nothing."""
@@ -185,4 +292,4 @@ def _telling(installation: Installation, environment: str, *, tenant: str | None
     try:
         yield telemetry
     finally:
-        telemetry.finish()
+        telemetry.finish(_TELLING_SECONDS)

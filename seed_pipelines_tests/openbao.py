@@ -41,8 +41,10 @@ class VaultServer:
         return VaultSettings(**{"addr": self.addr, "token": ROOT_TOKEN, "timeout_seconds": 5, **options})
 
     def make_mask_key(self, environment, tenant, **options):
+        """The masking key of a tenant, and the key that wraps its data key."""
         name = f"seed-{environment}-{tenant}"
         self.client().adapter.post(f"/v1/transit/keys/{name}", json={"type": "hmac", "key_size": 32, **options})
+        self.client().adapter.post(f"/v1/transit/keys/{name}.data", json={"type": "aes256-gcm96"})
         return name
 
 

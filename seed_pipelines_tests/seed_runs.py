@@ -102,7 +102,17 @@ def write_rows(session, plan, held, batch, *, attempt):
     copy.copy_rows(session.connection, table, prepared.rows)
     digest, run = prepared.digest.hex(), runs.find(session.connection, held.holder)
     token = resume_tokens.token_of(session.keys, run, held, batch, digest=digest)
-    checkpoints.record(session.connection, held, batch, attempt=attempt, digest=digest, elapsed_ms=1, token=token)
+    checkpoints.record(
+        session.connection, held, batch, attempt=attempt, digest=digest, elapsed_ms=1, oracle_loans=0, token=token
+    )
+
+
+def all_batches(plan):
+    return [batch for shard in plan.shard_keys for entity in plan.rows for batch in plan.batches(shard, entity)]
+
+
+def cost_of(plan, batch):
+    return plan.prices.batch_micro_brl(batch.entity, first_row=batch.first_row, rows=batch.rows)
 
 
 class Worker(threading.Thread):
@@ -157,6 +167,18 @@ def content(seeded, plan, *, schema="app") -> dict[str, tuple[int, int, int]]:
             ).fetchone()
             found[entity] = tuple(row.values())
     return found
+
+
+def look_at_everything(plan):
+    """One statement over all tables: rows of each and one checksum."""
+    parts = [
+        sql.SQL(
+            "(SELECT count(*) || ':' || coalesce(sum(hashtextextended((to_jsonb(t) - {}::text[])::text, 0)), 0)"
+            " FROM {} AS t)"
+        ).format(personal_columns(entity), sql.Identifier("app", entity))
+        for entity in plan.rows
+    ]
+    return sql.SQL("SELECT concat_ws(' ', {}) AS everything").format(sql.SQL(", ").join(parts))
 
 
 def expected_hash(plan) -> str:

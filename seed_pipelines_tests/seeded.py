@@ -74,6 +74,13 @@ def seeded_template(postgres_server) -> str:
 @pytest.fixture
 def seeded(postgres_server, seeded_template) -> Iterator[SeededDatabase]:
     """A migrated database for one test."""
+    with new_database(postgres_server, seeded_template) as database:
+        yield database
+
+
+@contextmanager
+def new_database(postgres_server, seeded_template) -> Iterator[SeededDatabase]:
+    """A migrated database, for as long as it is needed."""
     name = f"seeded_{uuid4().hex[:12]}"
     with psycopg.connect(postgres_server.superuser_dsn, autocommit=True) as administrator:
         administrator.execute(

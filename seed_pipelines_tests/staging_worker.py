@@ -1,6 +1,7 @@
 """A seed run outside dev, driven step by step as a Dagster worker would: a session for each step, opened and closed."""
 
 from contextlib import contextmanager
+from dataclasses import asdict
 from uuid import uuid4
 
 from seeded import TRACEPARENT
@@ -71,11 +72,7 @@ class Worker:
             manifest_path=PATH,
             generator_version=GENERATOR_VERSION,
             key_check=session.keys.key_check,
-            mask_key={
-                "source": session.keys.origin.source,
-                "key": session.keys.origin.key,
-                "key_version": session.keys.origin.key_version,
-            },
+            mask_key=asdict(session.keys.origin),
             flags={},
             traceparent=TRACEPARENT,
         )

@@ -1,6 +1,7 @@
 # What a person may do who runs `seed-data keys status` and `seed-data keys rotate` for one tenant in one environment:
-# look at the two keys, rotate them, and derive from the constant alone, which shows the key_check. He signs nothing,
-# exports nothing and deletes nothing. Replace ENVIRONMENT and TENANT.
+# look at the three keys, rotate them, wrap the data key anew without seeing it, and derive from the constant alone, which
+# shows the key_check. He signs nothing, decrypts nothing, exports nothing and deletes nothing. Replace ENVIRONMENT and
+# TENANT.
 path "transit/keys/seed-ENVIRONMENT-TENANT" {
   capabilities = ["read"]
 }
@@ -15,6 +16,22 @@ path "transit/hmac/seed-ENVIRONMENT-TENANT/sha2-256" {
   allowed_parameters = {
     "input"       = ["c2VlZC1waXBlbGluZXMvbWFzay9wcmsvdjE="]
     "key_version" = []
+  }
+}
+
+path "transit/keys/seed-ENVIRONMENT-TENANT.data" {
+  capabilities = ["read"]
+}
+
+path "transit/keys/seed-ENVIRONMENT-TENANT.data/rotate" {
+  capabilities = ["update"]
+}
+
+path "transit/rewrap/seed-ENVIRONMENT-TENANT.data" {
+  capabilities = ["update"]
+
+  allowed_parameters = {
+    "ciphertext" = []
   }
 }
 

@@ -1,6 +1,7 @@
 """The commands about published datasets: `seed-data dataset …`."""
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -69,6 +70,50 @@ def purge(
     refused = [outcome["exit_code"] for outcome in outcomes if outcome["exit_code"]]
     if refused:
         raise typer.Exit(max(refused))
+
+
+@app.command()
+def profile(
+    tenants: Annotated[list[str], typer.Argument(help="Tenants with published datasets, such as acme.")],
+    environment: Environment = None,
+    mode: Mode = None,
+    html: Annotated[Path | None, typer.Option(help="Write one page with tables and plots to this file.")] = None,
+    png: Annotated[Path | None, typer.Option(help="Write a plot of each distribution into this folder.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """What loaded datasets look like, beside what docs/reference/distributions.md says that they should.
+
+    Only counts are read. A share may differ by four standard errors and half a point; states may not differ by a row.
+
+    Examples: seed-data dataset profile globex; seed-data dataset profile globex --html profile.html
+    """
+    from seed_pipelines.cli import profiles
+
+    found = list(profiles.profiles_of(tenants, environment=environment, mode=mode))
+    if html is not None:
+        profiles.write_page(found, html)
+    if png is not None:
+        profiles.write_plots(found, png)
+    if as_json:
+        typer.echo(profiles.as_json(found))
+    elif html is None and png is None:
+        profiles.show(found)
+
+
+@app.command("open")
+def open_(
+    tenant: Annotated[str, typer.Argument(help="The tenant, such as acme.")],
+    environment: Annotated[str, typer.Option(help="Only dev: the keys of other environments are not shown.")] = "dev",
+    as_sql: Annotated[bool, typer.Option("--sql", help="Statements for a session that is open already.")] = False,
+) -> None:
+    """The tenant and the keys that open its personal columns, for psql: the output is secret.
+
+    Example: PGOPTIONS="$(seed-data dataset open acme)" psql "$(seed-data db url --role seed_reader)"
+    """
+    from seed_pipelines.cli import opening
+
+    settings = opening.session_settings(environment, tenant)
+    typer.echo(opening.as_statements(settings) if as_sql else opening.as_options(settings))
 
 
 def _outcome(connection: "Connection", dataset: "ListedDataset", *, expired: bool, dry_run: bool) -> dict[str, Any]:

@@ -9,7 +9,10 @@ app = typer.Typer(no_args_is_help=True)
 
 @app.command()
 def start() -> None:
-    """Start the embedded PostgreSQL, with roles and migrations."""
+    """Start the embedded PostgreSQL, with roles and migrations.
+
+    Example: seed-data db start, then psql "$(seed-data db url)"
+    """
     from seed_pipelines.local_database import LocalDatabase
     from seed_pipelines.settings import from_environment
 
@@ -20,7 +23,10 @@ def start() -> None:
 
 @app.command()
 def stop() -> None:
-    """Stop the embedded PostgreSQL; the data stay."""
+    """Stop the embedded PostgreSQL; the data stay.
+
+    Example: seed-data db stop
+    """
     from seed_pipelines.local_database import LocalDatabase
     from seed_pipelines.settings import from_environment
 
@@ -30,7 +36,10 @@ def stop() -> None:
 
 @app.command()
 def remove(yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
-    """Stop the embedded PostgreSQL and delete its data."""
+    """Stop the embedded PostgreSQL and delete its data.
+
+    Example: seed-data db remove --yes
+    """
     from seed_pipelines.local_database import LocalDatabase
     from seed_pipelines.settings import from_environment
 
@@ -42,9 +51,9 @@ def remove(yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = Fal
 
 @app.command()
 def url(
-    role: Annotated[str, typer.Option(help="seed_loader, seed_application, seed_auditor or seed_migrator.")] = (
-        "seed_application"
-    ),
+    role: Annotated[
+        str, typer.Option(help="seed_loader, seed_application, seed_auditor, seed_api, seed_reader or seed_migrator.")
+    ] = ("seed_application"),
 ) -> None:
     """The connection of a role to the embedded PostgreSQL; it holds the password.
 
@@ -88,11 +97,15 @@ def migrate(
 
 @app.command()
 def check() -> None:
-    """Would this database keep tenants apart? Exit code 3 says no, and why."""
+    """Would this database keep tenants apart? Exit code 3 says no, and why.
+
+    Example: SEED_DATABASE_URL=postgresql://seed_loader@db/app seed-data db check
+    """
     from seed_pipelines import catalog
-    from seed_pipelines.cli.doors import with_database
+    from seed_pipelines.cli.doors import installation_of, with_database
     from seed_pipelines.load import preflight
 
+    mapping = installation_of().mapping()
     with with_database() as connection:
-        preflight.assert_safe(connection, tuple(catalog.ENTITIES))
+        preflight.assert_safe(connection, tuple(catalog.ENTITIES), mapping=mapping)
     typer.echo("row-level security, roles and migrations are as they have to be")

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True)
 
+_SHOWN_LOANS = 10
+
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object, for programs.")]
 
 
@@ -81,11 +83,18 @@ def _table(found: "list[DeadLetter]") -> None:
             letter.manifest_path,
             f"{letter.entity} {letter.number} of shard {letter.shard}",
             str(letter.attempts),
-            letter.code + (f" ({letter.sqlstate})" if letter.sqlstate else ""),
+            _error_of(letter),
             f"{letter.died_at:%Y-%m-%d %H:%M}",
             letter.state,
         )
     Console().print(table)
+
+
+def _error_of(letter: "DeadLetter") -> str:
+    if letter.loans:
+        named = ", ".join(map(str, letter.loans[:_SHOWN_LOANS]))
+        return f"{letter.code} (loans {named}{', …' if len(letter.loans) > _SHOWN_LOANS else ''})"
+    return letter.code + (f" ({letter.sqlstate})" if letter.sqlstate else "")
 
 
 def _plain(letter: "DeadLetter") -> dict[str, Any]:

@@ -1,5 +1,6 @@
-"""`seed-data dev`: embedded PostgreSQL, Dagster's webserver and daemon, until somebody ends it."""
+"""`seed-data dev`: embedded PostgreSQL, Dagster's webserver and daemon, and the API, until somebody ends it."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -13,18 +14,20 @@ _POLL_SECONDS = 0.5
 _GRACE_SECONDS = 15
 
 
-def serve(*, port: int) -> None:
-    """Start both, say where, and wait. Ctrl-C or SIGTERM ends both; if one ends by itself, so does the other."""
+def serve(*, port: int, api_port: int) -> None:
+    """Start all, say where, and wait. Ctrl-C or SIGTERM ends all; if one ends by itself, so do the others."""
     installation = doors.with_local_database(doors.installation_of())
     dagster_home.publish_settings(installation.settings)
     dagster_home.use_local_instance(installation)
+    os.environ["SEED_DAGSTER_URL"] = f"http://127.0.0.1:{port}"
     workspace = ["-w", dagster_home.WORKSPACE_FILE]
     commands = {
         "webserver": ["-m", "dagster_webserver", "-h", "127.0.0.1", "-p", str(port), *workspace],
         "daemon": ["-m", "dagster._daemon", "run", *workspace],
+        "API": ["-c", "from seed_pipelines.cli.main import main; main()", "api", "--port", str(api_port)],
     }
     children = {name: subprocess.Popen([sys.executable, *arguments]) for name, arguments in commands.items()}
-    print(f"Dagster: http://127.0.0.1:{port} (Ctrl-C ends it; the embedded PostgreSQL stays)")  # noqa: T201
+    print(f"Dagster: http://127.0.0.1:{port} (Ctrl-C ends it; the embedded PostgreSQL stays)", flush=True)  # noqa: T201
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         _wait(children)

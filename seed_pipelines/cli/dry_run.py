@@ -3,16 +3,15 @@
 import json
 import time
 from datetime import UTC, datetime
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from seed_pipelines.cli import doors
-from seed_pipelines.load.rehearsal import Rehearsal, rehearse
+from seed_pipelines.load.rehearsal import Rehearsal, plain_of, rehearse
 from seed_pipelines.outside.postgres import connected
 from seed_pipelines.plan import Plan
-from seed_pipelines.plan_summary import summary_of
+from seed_pipelines.session import oracle_of
 
 
 def rehearse_manifest(given: str, *, as_json: bool) -> None:
@@ -21,26 +20,16 @@ def rehearse_manifest(given: str, *, as_json: bool) -> None:
     asked = doors.installation_of()
     plan = asked.plan(asked.manifest(doors.manifest_name(asked, given)))
     installation = doors.with_local_database(asked)
-    with connected(installation.database_url(), application="seed-data") as connection:
-        rehearsal = rehearse(connection, plan)
+    with (
+        oracle_of(asked.settings) as oracle,
+        connected(installation.database_url(), application="seed-data") as connection,
+    ):
+        rehearsal = rehearse(connection, plan, oracle=oracle)
     seconds = time.perf_counter() - started
     if as_json:
-        print(json.dumps(_plain(plan, rehearsal, seconds)))  # noqa: T201
+        print(json.dumps(plain_of(plan, rehearsal, seconds=seconds, now=datetime.now(UTC))))  # noqa: T201
     else:
         _show(plan, rehearsal, seconds)
-
-
-def _plain(plan: Plan, rehearsal: Rehearsal, seconds: float) -> dict[str, Any]:
-    return {
-        "dry_run": True,
-        "plan": summary_of(plan, now=datetime.now(UTC)),
-        "entities": [
-            {"entity": found.entity, "rows": found.rows, "batches": found.batches, "content_hash": found.digest.hex()}
-            for found in rehearsal.entities
-        ],
-        "dataset_hash": rehearsal.dataset_hash,
-        "seconds": round(seconds, 3),
-    }
 
 
 def _show(plan: Plan, rehearsal: Rehearsal, seconds: float) -> None:

@@ -1,15 +1,17 @@
-"""`seed-data keys`: what Vault says about a tenant's keys, and their rotation. Nothing secret is shown or fetched."""
+"""`seed-data keys`: what Vault says about a tenant's keys, and their rotation. No secret is shown."""
 
 import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from seed_pipelines.outside.vault import Vault
+    from seed_pipelines.control.data_keys import KeptKey
+    from seed_pipelines.outside.postgres import Connection
+    from seed_pipelines.outside.vault import TransitKey, Vault
     from seed_pipelines.outside.vault_session import VaultSettings
 
 app = typer.Typer(help="Look at and rotate the keys that mask and sign.", no_args_is_help=True)
@@ -23,16 +25,20 @@ REFUSED_EXIT_CODE = 3
 
 @app.command()
 def status(environment: Environment, tenant: Tenant, as_json: AsJson = False) -> None:
-    """The masking key of a tenant and the signing key of its environment. Exit code 3 where a run would be refused.
+    """The masking key and the data key of a tenant, and the signing key of its environment. Exit code 3 where a run
+    would be refused.
 
     Example: seed-data keys status staging acme
     """
+    from seed_pipelines.cli.doors import with_database
     from seed_pipelines.outside.vault import Vault
 
     settings = _vault_settings(environment, tenant)
-    with Vault(settings) as vault:
+    with with_database() as connection, Vault(settings) as vault:
         found = _mask_state(vault, environment, tenant, pinned=settings.key_version)
+        found["data_key"] = _data_key_state(vault, connection, environment, tenant)
         found["signing_key"] = _signing_state(vault, environment)
+        found["doubts"] = [*found["doubts"], *found["data_key"].pop("doubts")]
     if as_json:
         typer.echo(json.dumps(found))
     else:
@@ -46,27 +52,46 @@ def rotate(
     environment: Environment,
     tenant: Tenant,
     signing: Annotated[
-        bool, typer.Option("--signing", help="The environment's signing key, not the masking key.")
+        bool, typer.Option("--signing", help="The environment's signing key, not the tenant's keys.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Give a key a new version in Vault. Masked values stay: SEED_VAULT_KEY_VERSION pins the version that masks.
+    """Give a tenant's keys new versions in Vault, and wrap its data key anew. No masked and no encrypted value changes:
+    SEED_VAULT_KEY_VERSION pins the version that masks, and the data key stays what it is.
 
     Example: seed-data keys rotate staging acme
     """
-    from seed_pipelines.outside.vault import Vault, mask_key_name, report_key_name
+    from seed_pipelines.outside.vault import Vault, report_key_name
 
     settings = _vault_settings(environment, tenant)
-    name = report_key_name(environment) if signing else mask_key_name(environment, tenant)
-    with Vault(settings) as vault:
-        state = vault.rotate(name)
-    follows = _after_signing_rotation(name) if signing else _after_mask_rotation(settings.key_version)
+    if signing:
+        name = report_key_name(environment)
+        with Vault(settings) as vault:
+            states, follows = [vault.rotate(name)], _after_signing_rotation(name)
+    else:
+        states, follows = _rotate_keys_of_tenant(settings, environment, tenant)
     if as_json:
-        typer.echo(json.dumps({**asdict(state), "follows": follows}))
+        typer.echo(json.dumps({"rotated": [asdict(state) for state in states], "follows": follows}))
         return
-    typer.echo(f"{name} has version {state.latest_version} now")
+    for state in states:
+        typer.echo(f"{state.key} has version {state.latest_version} now")
     for line in follows:
         typer.echo(f"  {line}")
+
+
+def _rotate_keys_of_tenant(
+    settings: "VaultSettings", environment: str, tenant: str
+) -> "tuple[list[TransitKey], list[str]]":
+    from seed_pipelines.cli.doors import with_database
+    from seed_pipelines.control import data_keys
+    from seed_pipelines.outside.vault import Vault, mask_key_name, wrapping_key_name
+
+    # The database first: a wrapping key that is rotated and a data key that is not wrapped anew would be half done.
+    with with_database() as connection, Vault(settings) as vault:
+        names = (mask_key_name(environment, tenant), wrapping_key_name(environment, tenant))
+        states = [vault.rotate(name) for name in names]
+        renewed = data_keys.rewrap(connection, vault, environment=environment, tenant=tenant)
+    return states, [*_after_mask_rotation(settings.key_version), _after_rewrap(renewed)]
 
 
 def _vault_settings(environment: str, tenant: str) -> "VaultSettings":
@@ -80,7 +105,7 @@ def _vault_settings(environment: str, tenant: str) -> "VaultSettings":
     return settings
 
 
-def _mask_state(vault: "Vault", environment: str, tenant: str, *, pinned: int) -> "dict[str, object]":
+def _mask_state(vault: "Vault", environment: str, tenant: str, *, pinned: int) -> "dict[str, Any]":
     from seed_pipelines.mask.keys import FieldKeys
     from seed_pipelines.outside.vault import findings_of, mask_key_name
 
@@ -91,6 +116,22 @@ def _mask_state(vault: "Vault", environment: str, tenant: str, *, pinned: int) -
         with FieldKeys(vault.derive_prk(environment, tenant), environment=environment, tenant=tenant) as keys:
             key_check = keys.key_check
     return {**asdict(state), "pinned_version": pinned, "key_check": key_check, "doubts": doubts}
+
+
+def _data_key_state(vault: "Vault", connection: "Connection", environment: str, tenant: str) -> "dict[str, Any]":
+    from seed_pipelines.control import data_keys
+    from seed_pipelines.outside.vault import wrapping_findings_of, wrapping_key_name
+
+    kept = data_keys.kept(connection, environment=environment, tenant=tenant)
+    state = vault.key_state(wrapping_key_name(environment, tenant))
+    wrapped_at = kept.wrapped.key_version if kept is not None else state.latest_version
+    return {
+        **asdict(state),
+        "wrapped_version": kept.wrapped.key_version if kept is not None else None,
+        "generation": kept.generation if kept is not None else None,
+        "key_check": kept.key_check if kept is not None else None,
+        "doubts": [f"Vault {why}. {what_to_do}" for why, what_to_do in wrapping_findings_of(state, wrapped_at)],
+    }
 
 
 def _signing_state(vault: "Vault", environment: str) -> "dict[str, object]":
@@ -109,6 +150,13 @@ def _after_mask_rotation(pinned: int) -> list[str]:
     ]
 
 
+def _after_rewrap(renewed: "KeptKey | None") -> str:
+    if renewed is None:
+        return "there is no data key yet: the first seed run makes one"
+    version, generation = renewed.wrapped.key_version, renewed.generation
+    return f"the data key is wrapped at version {version} (generation {generation}): what is encrypted stays as it is"
+
+
 def _after_signing_rotation(name: str) -> list[str]:
     return [
         "the next report is signed by the new version; reports that are there name the version that signed them",
@@ -118,8 +166,14 @@ def _after_signing_rotation(name: str) -> list[str]:
 
 def _print_state(found: "Mapping[str, object]") -> None:
     for name, value in found.items():
-        if name not in ("doubts", "signing_key"):
+        if name not in ("doubts", "data_key", "signing_key"):
             typer.echo(f"{name:24}{'not known' if value is None else value}")
+    data_key = found["data_key"]
+    if isinstance(data_key, dict):
+        wrapped = data_key["wrapped_version"]
+        typer.echo(f"{'wrapping key':24}{data_key['key']}, version {data_key['latest_version']}")
+        typer.echo(f"{'data key':24}" + ("not made yet" if wrapped is None else f"wrapped at version {wrapped}"))
+        typer.echo(f"{'its key_check':24}{data_key['key_check'] or 'not known'}")
     signing = found["signing_key"]
     if isinstance(signing, dict):
         typer.echo(f"{'signing key':24}{signing['key']}, version {signing['latest_version']}")

@@ -6,16 +6,18 @@ the telemetry receive what their own preflight sends.
 
 from collections.abc import Callable, Iterator
 
-from seed_pipelines.control import runs
+from seed_pipelines.control import data_keys, runs
 from seed_pipelines.control.admission import assert_admitted
 from seed_pipelines.errors import OutsideWindow, SeedError
 from seed_pipelines.load import preflight
 from seed_pipelines.load.checks import Check, CheckResult
+from seed_pipelines.load.mapped_checks import MAPPED_CHECKS
 from seed_pipelines.manifest.model import Manifest
 from seed_pipelines.mask.keys import mask_keys
 from seed_pipelines.outside.flags import assert_enabled
 from seed_pipelines.outside.postgres import Connection, connected
 from seed_pipelines.outside.telemetry import require_complete
+from seed_pipelines.outside.vault import Vault
 from seed_pipelines.plan import Plan
 from seed_pipelines.session import Installation, telemetry_for
 
@@ -36,6 +38,12 @@ MASKING_KEY = Check(
     promise="the masking key of the tenant and environment can be used at its pinned version",
     why="without the key nothing may be written, since nothing is written unmasked",
     remedy="Correct the Vault settings, or make the tenant's key; in dev, look at .env.local.",
+)
+DATA_KEY = Check(
+    name="data-key",
+    promise="the key that encrypts the tenant's columns at rest opens, or can be made",
+    why="what cannot be encrypted at rest may not be written, and what is there must stay readable",
+    remedy="Make the tenant's wrapping key in Vault, and let the worker's policy use it (infra/vault).",
 )
 TELEMETRY = Check(
     name="telemetry",
@@ -62,16 +70,19 @@ WINDOW = Check(
     remedy="Wait for the opening, or start the run with --wait-for-window.",
 )
 
-CHECKS = (FLAG, REPORT_STORE, MASKING_KEY, TELEMETRY, DATABASE, *preflight.CHECKS, ADMISSION, WINDOW)
+CHECKS = (
+    *(FLAG, REPORT_STORE, MASKING_KEY, TELEMETRY, DATABASE),
+    *(*preflight.CHECKS, *MAPPED_CHECKS, DATA_KEY, ADMISSION, WINDOW),
+)
 
 
 def examine(installation: Installation, plan: Plan) -> Iterator[CheckResult]:
     """Every part, in the order in which a seed run meets them."""
     manifest = plan.manifest
-    yield _tried(FLAG, lambda: _assert_flag(installation, manifest))
-    yield _tried(REPORT_STORE, lambda: installation.report_store(manifest.metadata.environment).preflight())
-    yield _tried(MASKING_KEY, lambda: _use_key(installation, manifest))
-    yield _tried(TELEMETRY, lambda: _send_span(installation, manifest))
+    yield tried(FLAG, lambda: _assert_flag(installation, manifest))
+    yield tried(REPORT_STORE, lambda: installation.report_store(manifest.metadata.environment).preflight())
+    yield tried(MASKING_KEY, lambda: _use_key(installation, manifest))
+    yield tried(TELEMETRY, lambda: _send_span(installation, manifest))
     yield from _of_database(installation, plan)
 
 
@@ -80,15 +91,17 @@ def _of_database(installation: Installation, plan: Plan) -> tuple[CheckResult, .
         with connected(installation.database_url(), application="seed-data") as connection:
             return (
                 DATABASE.result(()),
-                *preflight.examine(connection, tuple(plan.rows)),
-                _tried(ADMISSION, lambda: assert_admitted(connection, plan)),
-                _tried(WINDOW, lambda: _assert_window(connection, plan.manifest)),
+                *preflight.examine(connection, tuple(plan.rows), mapping=plan.mapping),
+                tried(DATA_KEY, lambda: _use_data_key(installation, connection, plan.manifest)),
+                tried(ADMISSION, lambda: assert_admitted(connection, plan)),
+                tried(WINDOW, lambda: _assert_window(connection, plan.manifest)),
             )
     except SeedError as error:
         return (DATABASE.result([str(error)]),)
 
 
-def _tried(check: Check, attempt: Callable[[], None]) -> CheckResult:
+def tried(check: Check, attempt: Callable[[], None]) -> CheckResult:
+    """What came of trying something; an error of ours speaks against it."""
     try:
         attempt()
     except SeedError as error:
@@ -111,6 +124,16 @@ def _use_key(installation: Installation, manifest: Manifest) -> None:
         ci=settings.is_ci,
     ):
         pass
+
+
+def _use_data_key(installation: Installation, connection: Connection, manifest: Manifest) -> None:
+    settings = installation.vault()
+    if settings is None:
+        # In dev what encrypts at rest is derived, like every other key.
+        return
+    metadata = manifest.metadata
+    with Vault(settings) as vault:
+        data_keys.check(connection, vault, environment=metadata.environment, tenant=metadata.tenant)
 
 
 def _send_span(installation: Installation, manifest: Manifest) -> None:

@@ -46,7 +46,10 @@ def verify(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the checks as JSON.")] = False,
 ) -> None:
-    """Check that reports are whole, unchanged and signed. Exit code 4 on any doubt."""
+    """Check that reports are whole, unchanged and signed. Exit code 4 on any doubt.
+
+    Example: seed-data report verify report.json --public-key report-signing.pub.pem
+    """
     from seed_pipelines.evidence.verify import verify_chain, verify_envelope
     from seed_pipelines.outside.report_store import read_report
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 from seed_pipelines.cli import dagster_home, doors, run_summary
-from seed_pipelines.cli.progress import progress_of
+from seed_pipelines.cli.sightings import progress_of
 from seed_pipelines.control import datasets, runs
 from seed_pipelines.control.runs import RunState, SeedRun
 from seed_pipelines.errors import ShardUnknown, WindowNotIgnorable

@@ -67,7 +67,7 @@ def show(connection: Connection, plan: Plan, run: SeedRun, *, seconds: float | N
     console.print(
         f"report        {report or 'waits for the store; `seed-data status` says when it is written'}", soft_wrap=True
     )
-    console.print(f"look at it    {_psql_line(plan, run)}", soft_wrap=True)
+    console.print(f"look at it    {_look_of(plan, run)}", soft_wrap=True)
 
 
 def _table(console: Console, run: SeedRun, actual: dict[str, int], seconds: float | None) -> None:
@@ -80,6 +80,16 @@ def _table(console: Console, run: SeedRun, actual: dict[str, int], seconds: floa
     total = sum(actual.values())
     if seconds:
         console.print(f"rows          {total:,} in {seconds:.1f} s, {total / seconds:,.0f} rows/s from start to end")
+
+
+def _look_of(plan: Plan, run: SeedRun) -> str:
+    """How to see the rows: where they lie in an application's tables, it is the application's roles that read them."""
+    mapping = plan.mapping
+    if mapping is None:
+        return _psql_line(plan, run)
+    value = mapping.tenant_value(run.environment, run.tenant, tenant_id=run.tenant_id)
+    table = mapping.entities[mapping.ordered[-1]].table
+    return f"as the application: SET {mapping.tenant.setting} = '{value}'; TABLE {mapping.schema_name}.{table} LIMIT 5"
 
 
 def _psql_line(plan: Plan, run: SeedRun) -> str:

@@ -6,14 +6,17 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from seed_pipelines.control.budget import Spending
 from seed_pipelines.control.queue import Wait
 from seed_pipelines.control.runs import SeedRun, ShardState
 from seed_pipelines.plan import Plan
 from seed_pipelines.plan_summary import batches_of, estimated_seconds
+
+_WIDE = 110
 
 
 def plan_table(plan: Plan, *, now: datetime) -> None:
@@ -45,17 +48,23 @@ def runs(found: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
     if not found:
         Console().print("no seed runs yet: start one with `seed-data run manifests/dev/acme.yaml`")
         return
-    table = Table("seed run", "manifest", "mode", "state", "started", "dataset hash")
+    console = Console()
+    # The id is shown whole, since other commands ask for it; what else there is room for.
+    table = Table(Column("seed run", no_wrap=True, min_width=36), "manifest", "state", "started", box=SIMPLE_HEAD)
+    if console.width >= _WIDE:
+        table.add_column("mode")
+        table.add_column("dataset hash")
     for row in found:
-        table.add_row(
+        cells = (
             str(row["id"]),
             f"{row['environment']}/{row['tenant']} {row['manifest_version']}",
-            row["mode"],
             row["state"] + (f" ({row['error_code']})" if row["error_code"] else ""),
-            f"{row['started_at']:%Y-%m-%d %H:%M:%S}",
+            f"{row['started_at']:%m-%d %H:%M}",
+            row["mode"],
             (row["dataset_hash"] or "")[:12],
         )
-    Console().print(table)
+        table.add_row(*cells[: len(table.columns)])
+    console.print(table)
 
 
 def waits(found: Sequence[Wait], *, as_json: bool) -> None:
@@ -87,52 +96,52 @@ def waits(found: Sequence[Wait], *, as_json: bool) -> None:
     Console().print(table)
 
 
-def one_run(
-    run: SeedRun,
-    shards: Sequence[ShardState],
-    actual: Mapping[str, int],
-    *,
-    spending: Spending,
-    as_json: bool,
-) -> None:
-    """One seed run with its shards and rows."""
-    rows = {entity: {"planned": planned, "actual": actual[entity]} for entity, planned in run.planned_rows.items()}
+def run_object(
+    run: SeedRun, shards: Sequence[ShardState], actual: Mapping[str, int], *, spending: Spending
+) -> dict[str, Any]:
+    """One seed run with its shards and rows, as plain values."""
+    return {
+        "seed_run_id": str(run.id),
+        "environment": run.environment,
+        "tenant": run.tenant,
+        "mode": run.mode,
+        "state": run.state.value,
+        "manifest_path": run.manifest_path,
+        "manifest_hash": run.manifest_hash,
+        "rows": {
+            entity: {"planned": planned, "actual": actual[entity]} for entity, planned in run.planned_rows.items()
+        },
+        "shards": [{"shard": shard.shard, "state": shard.state, "attempt": shard.attempt} for shard in shards],
+        "spent_micro_brl": spending.spent_micro_brl,
+        "budget_micro_brl": spending.cap_micro_brl,
+        "failed_or_slow_batches": spending.faults,
+        "dataset_hash": run.dataset_hash,
+        "error": {"code": run.error_code, "message": run.error_detail} if run.error_code else None,
+        "started_at": run.started_at.isoformat(),
+        "finished_at": run.finished_at.isoformat() if run.finished_at else None,
+    }
+
+
+def one_run(run: Mapping[str, Any], *, as_json: bool) -> None:
+    """What `run_object` says."""
     if as_json:
-        whole = {
-            "seed_run_id": str(run.id),
-            "environment": run.environment,
-            "tenant": run.tenant,
-            "mode": run.mode,
-            "state": run.state.value,
-            "manifest_path": run.manifest_path,
-            "manifest_hash": run.manifest_hash,
-            "rows": rows,
-            "shards": [_plain({"shard": s.shard, "state": s.state, "attempt": s.attempt}) for s in shards],
-            "spent_micro_brl": spending.spent_micro_brl,
-            "budget_micro_brl": spending.cap_micro_brl,
-            "failed_or_slow_batches": spending.faults,
-            "dataset_hash": run.dataset_hash,
-            "error": {"code": run.error_code, "message": run.error_detail} if run.error_code else None,
-            "started_at": run.started_at.isoformat(),
-            "finished_at": run.finished_at.isoformat() if run.finished_at else None,
-        }
-        Console(soft_wrap=True).print_json(json.dumps(whole))
+        Console(soft_wrap=True).print_json(json.dumps(run))
         return
-    table = Table("entity", "planned", "actual", title=f"{run.environment}/{run.tenant} {run.state} ({run.id})")
-    for entity, counts in rows.items():
+    title = f"{run['environment']}/{run['tenant']} {run['state']} ({run['seed_run_id']})"
+    table = Table("entity", "planned", "actual", title=title)
+    for entity, counts in run["rows"].items():
         table.add_row(entity, f"{counts['planned']:,}", f"{counts['actual']:,}")
     console = Console()
     console.print(table)
-    for shard in shards:
-        console.print(f"shard {shard.shard}  {shard.state}, attempt {shard.attempt}")
-    console.print(
-        f"spent       R$ {spending.spent_micro_brl / 10**6:,.6f} of R$ {spending.cap_micro_brl / 10**6:,.2f}",
-        highlight=False,
-    )
-    if run.error_code:
-        console.print(f"{run.error_code}: {run.error_detail}", style="red", soft_wrap=True)
-    if run.dataset_hash:
-        console.print(f"dataset hash  {run.dataset_hash}")
+    for shard in run["shards"]:
+        console.print(f"shard {shard['shard']}  {shard['state']}, attempt {shard['attempt']}")
+    if run["budget_micro_brl"] is not None:
+        spent, cap = run["spent_micro_brl"] / 10**6, run["budget_micro_brl"] / 10**6
+        console.print(f"spent       R$ {spent:,.6f} of R$ {cap:,.2f}", highlight=False)
+    if run["error"]:
+        console.print(f"{run['error']['code']}: {run['error']['message']}", style="red", soft_wrap=True)
+    if run["dataset_hash"]:
+        console.print(f"dataset hash  {run['dataset_hash']}")
 
 
 def _plain(row: Mapping[str, Any]) -> dict[str, Any]:

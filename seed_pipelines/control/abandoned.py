@@ -1,4 +1,4 @@
-"""Abandoned seed runs: they say that they run, and nobody renews their lease. Their workers were killed.
+"""Abandoned seed runs: they say that they run, and nobody renews their lease. Their workers were killed, or never came.
 
 They are marked as failed, so that people see it and the next worker can go on from the last checkpoint. A worker that
 comes back in time keeps its seed run, and so does one whose seal or publication takes longer than a lease: it holds
@@ -15,6 +15,8 @@ from seed_pipelines.sql import query
 
 # A retry of Dagster's own comes back within this time after the lease ran out.
 GRACE_SECONDS = 30.0
+# A worker that was asked for over HTTP begins within this time: what Dagster's queue and a busy tenant may take.
+BEGIN_SECONDS = 900.0
 CODE = "abandoned"
 _DETAIL = "no worker renewed its lease: it was killed, or its machine is gone"
 
@@ -37,7 +39,7 @@ def found(
     connection: Connection, *, environment: str | None, grace_seconds: float = GRACE_SECONDS
 ) -> list[AbandonedRun]:
     """Every abandoned seed run of an environment, or of all."""
-    values = {"environment": environment, "grace_seconds": grace_seconds}
+    values = {"environment": environment, "grace_seconds": grace_seconds, "begin_seconds": BEGIN_SECONDS}
     with translated():
         rows = connection.execute(query("runs_abandoned"), values).fetchall()
     return [AbandonedRun(**(row | {"done_shards": tuple(row["done_shards"])})) for row in rows]
@@ -48,6 +50,7 @@ def mark(connection: Connection, seed_run_id: UUID, *, grace_seconds: float = GR
     values = {
         "seed_run_id": seed_run_id,
         "grace_seconds": grace_seconds,
+        "begin_seconds": BEGIN_SECONDS,
         "state": RunState.FAILED,
         "error_code": CODE,
         "error_detail": _DETAIL,

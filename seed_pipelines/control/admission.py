@@ -4,7 +4,7 @@ A manifest version for which a canary was begun is not run wider, as carga or dr
 environment dev is for trying things out and knows no such order.
 """
 
-from seed_pipelines.control import datasets
+from seed_pipelines.control import datasets, mappings
 from seed_pipelines.errors import CanaryMissing
 from seed_pipelines.manifest.compare import refuse_regression
 from seed_pipelines.manifest.model import Mode
@@ -15,8 +15,11 @@ from seed_pipelines.sql import query
 
 
 def assert_admitted(connection: Connection, plan: Plan) -> None:
-    """Raises ManifestGoesBackwards or CanaryMissing."""
+    """Raises ManifestGoesBackwards, CanaryMissing or DatasetElsewhere."""
     metadata, mode = plan.manifest.metadata, plan.manifest.mode
+    mappings.assert_same_place(
+        connection, plan.mapping, environment=metadata.environment, tenant=metadata.tenant, mode=mode
+    )
     dataset = datasets.published(connection, environment=metadata.environment, tenant=metadata.tenant, mode=mode)
     if dataset is not None:
         refuse_regression(dataset.manifest_version, dataset.reference_datetime, plan.manifest)

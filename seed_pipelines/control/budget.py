@@ -42,6 +42,10 @@ class Spending:
     faults: int
 
     @property
+    def left_micro_brl(self) -> int:
+        return self.cap_micro_brl - self.spent_micro_brl
+
+    @property
     def percent(self) -> int:
         return self.spent_micro_brl * 100 // self.cap_micro_brl if self.cap_micro_brl else 100
 
@@ -75,6 +79,16 @@ def spending_of(connection: Connection, run: SeedRun) -> Spending:
     if row is None:
         raise SeedRunNotFound(str(run.id))
     return Spending(**row)
+
+
+@contextmanager
+def blamed(batch: Batch) -> Iterator[None]:
+    """Around the making of a batch: an error is told which batch it was."""
+    try:
+        yield
+    except Failed as error:
+        error.batch = (batch.entity, batch.shard, batch.number)
+        raise
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from uuid import UUID
 from seed_pipelines.control.lease import Lease
 from seed_pipelines.control.runs import RunState, SeedRun
 from seed_pipelines.errors import CheckpointDiverged
+from seed_pipelines.generate.digest import ContentDigest, dataset_hash
 from seed_pipelines.outside.postgres import Connection, translated
 from seed_pipelines.plan import Batch
 from seed_pipelines.sql import query
@@ -39,6 +40,8 @@ class RunCheckpoint:
     fence: int
     attempt: int
     elapsed_ms: int
+    # How many loans of the batch the official calculation was asked about.
+    oracle_loans: int
     committed_at: datetime
 
 
@@ -94,6 +97,26 @@ def missing(batches: Iterable[Batch], done: Iterable[Checkpoint]) -> list[Batch]
     return found
 
 
+def hash_of(connection: Connection, run: SeedRun) -> str:
+    """The dataset's hash, out of the checkpoints: whatever the shards and batches were, the same rows give it."""
+    if run.dataset_hash is not None:
+        return run.dataset_hash
+    rows: dict[str, int] = dict.fromkeys(run.planned_rows, 0)
+    digests: dict[str, list[str]] = {entity: [] for entity in run.planned_rows}
+    for checkpoint in of_run(connection, run.id):
+        rows[checkpoint.entity] += checkpoint.rows
+        digests[checkpoint.entity].append(checkpoint.content_digest)
+    return dataset_hash({entity: (rows[entity], sum_of(digests[entity])) for entity in rows})
+
+
+def sum_of(digests: Iterable[str]) -> ContentDigest:
+    """The digest of all the rows that these digests stand for."""
+    total = ContentDigest.zero()
+    for digest in digests:
+        total = total.combine(ContentDigest.parse(digest))
+    return total
+
+
 def record(
     connection: Connection,
     lease: Lease,
@@ -102,6 +125,7 @@ def record(
     attempt: int,
     digest: str,
     elapsed_ms: int,
+    oracle_loans: int,
     token: bytes,
 ) -> None:
     """In the batch's transaction, beside its rows."""
@@ -116,6 +140,7 @@ def record(
         "fence": lease.fence,
         "attempt": attempt,
         "elapsed_ms": elapsed_ms,
+        "oracle_loans": oracle_loans,
         "resume_token": token,
     }
     connection.execute(query("checkpoint_record"), values)

@@ -5,6 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from seed_pipelines.outside.postgres import Connection, translated
+from seed_pipelines.plan import Plan
 from seed_pipelines.sql import query
 
 
@@ -28,3 +29,9 @@ def published(connection: Connection, *, environment: str, tenant: str, mode: st
     with translated():
         row = connection.execute(query("dataset_of"), values).fetchone()
     return Dataset(**row) if row else None
+
+
+def ttl_days_of(plan: Plan) -> int:
+    """How long the dataset of the plan's mode lives; a canary lives as long as a baseline."""
+    ttl = plan.manifest.ttl
+    return {"carga": ttl.carga_days, "dr": ttl.dr_days}.get(plan.manifest.mode, ttl.baseline_days)

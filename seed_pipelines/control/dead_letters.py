@@ -1,14 +1,15 @@
 """Dead letters: batches that were given up after the last retry that their manifest allows.
 
 Such a batch is never skipped: its seed run fails and stays where it is, and going on with it begins at that batch. A
-letter names the batch and the code of its error, and holds nothing of its rows.
+letter names the batch and the code of its error, and which of its loans where the official calculation disagrees with
+them; it holds nothing of its rows.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from seed_pipelines.errors import Failed
+from seed_pipelines.errors import Failed, OracleDisagrees
 from seed_pipelines.outside.postgres import Connection, translated
 from seed_pipelines.sql import query
 
@@ -18,7 +19,10 @@ OPEN_STATES = ("dead", "retried")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetter:
-    """One batch that was given up; `state` is dead, retried, written, or ended with its seed run."""
+    """One batch that was given up; `state` is dead, retried, written, or ended with its seed run.
+
+    `loans` are those in which it differs from the official calculation, counted from the batch's first.
+    """
 
     seed_run_id: UUID
     environment: str
@@ -29,6 +33,7 @@ class DeadLetter:
     number: int
     code: str
     sqlstate: str | None
+    loans: tuple[int, ...]
     attempts: int
     died_at: datetime
     state: str
@@ -46,6 +51,7 @@ def bury(connection: Connection, seed_run_id: UUID, error: Failed) -> None:
         "number": number,
         "code": error.code,
         "sqlstate": getattr(error, "sqlstate", None),
+        "loans": list(error.indexes) if isinstance(error, OracleDisagrees) else [],
     }
     with translated():
         connection.execute(query("dead_letter_bury"), values)
@@ -55,7 +61,7 @@ def found(connection: Connection, *, seed_run_id: UUID | None = None) -> list[De
     """Every dead letter, or those of one seed run; the newest first."""
     with translated():
         rows = connection.execute(query("dead_letters_found"), {"seed_run_id": seed_run_id}).fetchall()
-    return [DeadLetter(**row) for row in rows]
+    return [DeadLetter(**(row | {"loans": tuple(row["loans"])})) for row in rows]
 
 
 def mark_retried(connection: Connection, seed_run_id: UUID) -> None:

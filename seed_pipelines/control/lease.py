@@ -2,11 +2,15 @@
 
 A lease is a row with an expiry and a number that only grows, the fence. All shards of a seed run share it. Each batch
 first holds the row FOR KEY SHARE (`guard`), so nobody takes over before the batch ends, and renews it last (`renew`),
-so a writer that slept through its expiry cannot commit. Other shards and renewals are not in each other's way. A taker
+so a writer that slept through its expiry cannot commit. Other shards and renewals are not in each other's way. What
+takes longer than a lease lives in one statement (a seal, a publication) is `kept`: renewed beside it. A taker
 who finds the lease expired first ends sessions that fell asleep in the middle of a COPY, since nothing else would. Time
 is the database's, never this machine's.
 """
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,11 +22,12 @@ from seed_pipelines.errors import (
     LeaseHeldElsewhere,
     LeaseLost,
     QueuedBehind,
+    SeedError,
     SeedRunCancelled,
     ShardSuperseded,
     WrongState,
 )
-from seed_pipelines.outside.postgres import Connection, transaction, translated
+from seed_pipelines.outside.postgres import Connection, connected, dsn_of, transaction, translated
 from seed_pipelines.sql import query
 
 TTL_SECONDS = 60
@@ -85,6 +90,20 @@ def renew(connection: Connection, lease: Lease, *, ttl_seconds: float = TTL_SECO
     connection.execute(query("slot_renew"), values)
 
 
+@contextmanager
+def kept(connection: Connection, lease: Lease, *, ttl_seconds: float = TTL_SECONDS) -> Iterator[None]:
+    """Around one long statement: lease and slot are renewed on connections of their own, as often as it takes."""
+    ended, dsn = threading.Event(), dsn_of(connection)
+    keeper = threading.Thread(target=_keep, args=(dsn, lease, ttl_seconds, ended), name="seed-lease", daemon=True)
+    keeper.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        # Nothing is renewed any more once this is left: the lease may be given back next.
+        keeper.join()
+
+
 def guard_publication(connection: Connection, lease: Lease) -> None:
     """First in a publication's transaction: holds the lease and the seed run until it ends.
 
@@ -109,11 +128,26 @@ def holder_of(connection: Connection, run: SeedRun) -> UUID | None:
     return holder
 
 
+def assert_free(connection: Connection, run: SeedRun) -> None:
+    """Raises LeaseHeldElsewhere where another seed run holds the lease of this run's tenant and environment."""
+    with translated():
+        row = connection.execute(query("lease_row"), {"environment": run.environment, "tenant": run.tenant}).fetchone()
+    if row is not None and row["is_live"] and row["holder"] != run.id:
+        raise _held_elsewhere(run, row)
+
+
 def release(connection: Connection, run: SeedRun) -> None:
     """Give back the lease and the slot of a seed run; the fence stays where it is."""
     with translated(), connection.transaction():
         connection.execute(query("lease_release"), {"holder": run.id})
         connection.execute(query("slot_release"), {"holder": run.id})
+
+
+def _keep(dsn: str, lease: Lease, ttl_seconds: float, ended: threading.Event) -> None:
+    """Where a renewal fails, the statement itself holds the lease's row; the next renewal may work."""
+    while not ended.wait(ttl_seconds / 3):
+        with suppress(SeedError), connected(dsn) as beside, transaction(beside):
+            renew(beside, lease, ttl_seconds=ttl_seconds)
 
 
 def _let_others_first(connection: Connection, run: SeedRun, values: dict[str, Any]) -> None:

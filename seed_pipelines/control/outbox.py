@@ -27,6 +27,14 @@ class ReportPlace:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingReport:
+    """A seed run that ended and has no report yet."""
+
+    seed_run_id: UUID
+    environment: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OverdueReport:
     """A seed run that ended and has no report, though its time is over."""
 
@@ -36,11 +44,11 @@ class OverdueReport:
     queued_at: datetime
 
 
-def waiting(connection: Connection, *, limit: int = 100) -> list[UUID]:
-    """Seed runs that ended and have no report yet, oldest first."""
+def waiting(connection: Connection, *, limit: int = 100) -> list[WaitingReport]:
+    """What has to be written, oldest first."""
     with translated():
         rows = connection.execute(query("reports_waiting"), {"limit": limit}).fetchall()
-    return [row["seed_run_id"] for row in rows]
+    return [WaitingReport(**row) for row in rows]
 
 
 def mark_written(connection: Connection, seed_run_id: UUID, *, uri: str, sha256: str) -> None:

@@ -12,6 +12,10 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
+from psycopg.types.json import Jsonb
+
+from seed_pipelines.control import mapped_rows, mappings
+from seed_pipelines.control.mappings import MappedRun
 from seed_pipelines.errors import (
     DatabaseRefused,
     DatasetNotFound,
@@ -99,8 +103,11 @@ def listed(
 
 def preview(connection: Connection, name: DatasetName) -> Preview:
     """What `purge` would do now; nothing is changed or locked. Raises DatasetNotFound."""
+    mapped = mappings.of_dataset(connection, **_values(name))
     with transaction(connection):
         connection.execute(query("long_statement"))
+        if mapped is not None:
+            return _preview_mapped(connection, mapped)
         row = connection.execute(query("purge_preview"), _values(name)).fetchone()
     if row is None or row["preview"] is None:
         raise DatasetNotFound(str(name))
@@ -118,6 +125,9 @@ def purge(connection: Connection, name: DatasetName, *, reason: Literal["expired
             _hold_off(connection, name)
             connection.execute(query("long_statement"))
             connection.execute(query("publish_lock_timeout"), {"milliseconds": _LOCK_TIMEOUT_MS})
+            mapped = mappings.of_dataset(connection, **_values(name))
+            if mapped is not None:
+                return _purge_mapped(connection, name, mapped, reason=reason)
             row = connection.execute(query("purge_dataset"), _values(name) | {"reason": reason}).fetchone()
     except PublishRefused as refused:
         raise PurgeRefused(str(name), references=_references_in(refused.detail)) from None
@@ -146,6 +156,27 @@ def _hold_off(connection: Connection, name: DatasetName) -> None:
     row = connection.execute(query("lease_row"), _values(name)).fetchone()
     if row is not None and row["is_live"]:
         raise LeaseHeldElsewhere(name.environment, name.tenant, holder=str(row["holder"]), until=row["lease_until"])
+
+
+def _preview_mapped(connection: Connection, mapped: MappedRun) -> Preview:
+    mapped_rows.become_tenant(connection, mapped)
+    references = tuple(Reference(**one) for one in mapped_rows.referred_to(connection, mapped))
+    return Preview(rows=mapped_rows.counted(connection, mapped), references=references)
+
+
+def _purge_mapped(connection: Connection, name: DatasetName, mapped: MappedRun, *, reason: str) -> dict[str, int]:
+    """Rows in an application's tables: the loader takes them away itself, and the rest of the transaction ends it."""
+    mapped_rows.become_tenant(connection, mapped)
+    found = mapped_rows.referred_to(connection, mapped)
+    if found:
+        raise PurgeRefused(str(name), references=tuple(str(Reference(**one)) for one in found))
+    gone = mapped_rows.take_away(connection, mapped)
+    values = _values(name) | {"reason": reason, "gone": Jsonb(gone)}
+    row = connection.execute(query("purge_mapped"), values).fetchone()
+    if row is None or row["rows"] is None:
+        # Not expired after all: what was taken away comes back with the rollback.
+        raise DatasetNotFound(str(name))
+    return gone
 
 
 def _references_in(detail: str) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from psycopg.types.json import Jsonb
 from seed_pipelines.catalog import ENTITIES
 from seed_pipelines.errors import (
     IdempotencyKeyReused,
+    SeedError,
     SeedRunCancelled,
     SeedRunEnded,
     SeedRunNotFound,
@@ -185,15 +186,25 @@ def resume(connection: Connection, run: SeedRun, *, flags: dict[str, bool | str]
     raise SeedRunEnded(str(run.id), state=found.state)
 
 
-def end(connection: Connection, seed_run_id: UUID, state: RunState, *, code: str, detail: str) -> None:
-    """Cancelled or aborted, for good: the build is dropped, the lease and the slot given back."""
+def published_instead(connection: Connection, run: SeedRun, error: SeedError) -> SeedRun:
+    """The run, where it was published meanwhile: a worker that comes again for a shard that is in may be overtaken by
+    the publication. Else the error stands."""
+    now = find(connection, run.id)
+    if now.state is not RunState.PUBLISHED:
+        raise error
+    return now
+
+
+def end(connection: Connection, seed_run_id: UUID, state: RunState, *, code: str, detail: str) -> bool:
+    """Cancelled or aborted, for good: the build is dropped, the lease and the slot given back. False: it had ended."""
     values = {"seed_run_id": seed_run_id, "state": state, "error_code": code, "error_detail": detail}
     with translated(), connection.transaction():
         if connection.execute(query("run_end"), values).fetchone() is None:
-            return
+            return False
         connection.execute(query("build_discard"), {"seed_run_id": seed_run_id})
         connection.execute(query("lease_release"), {"holder": seed_run_id})
         connection.execute(query("slot_release"), {"holder": seed_run_id})
+    return True
 
 
 def request_cancel(connection: Connection, seed_run_id: UUID) -> bool:
@@ -203,13 +214,12 @@ def request_cancel(connection: Connection, seed_run_id: UUID) -> bool:
     return row is not None
 
 
-def abort_left_behind(connection: Connection, run: SeedRun, *, code: str, detail: str) -> None:
+def abort_left_behind(connection: Connection, run: SeedRun, *, code: str, detail: str) -> list[UUID]:
     """End the stopped seed runs of the same tenant: once this one holds the lease, nobody goes on with them."""
     values = {"environment": run.environment, "tenant": run.tenant, "seed_run_id": run.id}
     with translated():
         rows = connection.execute(query("runs_left_behind"), values).fetchall()
-    for row in rows:
-        end(connection, row["id"], RunState.ABORTED, code=code, detail=detail)
+    return [row["id"] for row in rows if end(connection, row["id"], RunState.ABORTED, code=code, detail=detail)]
 
 
 def add_telemetry(connection: Connection, seed_run_id: UUID, state: TelemetryState, *, step: str) -> None:
@@ -282,16 +292,18 @@ def finish_shard(connection: Connection, run: SeedRun, shard: str, *, attempt: i
 
 def leave_shard(
     connection: Connection, seed_run_id: UUID, *, worker: str, state: RunState, code: str, detail: str
-) -> None:
+) -> bool:
     """A worker goes away without having finished. If no other is at work, the run is failed or paused and gives back
-    its lease and its slot; else the others go on."""
+    its lease and its slot; else the others go on, and False comes back."""
     values = {"seed_run_id": seed_run_id, "worker": worker, "state": state, "error_code": code, "error_detail": detail}
     with translated(), connection.transaction():
         connection.execute(query("run_hold"), values)
         connection.execute(query("shard_leave"), values)
-        if connection.execute(query("run_stop_if_idle"), values).fetchone():
-            connection.execute(query("lease_release"), {"holder": seed_run_id})
-            connection.execute(query("slot_release"), {"holder": seed_run_id})
+        if connection.execute(query("run_stop_if_idle"), values).fetchone() is None:
+            return False
+        connection.execute(query("lease_release"), {"holder": seed_run_id})
+        connection.execute(query("slot_release"), {"holder": seed_run_id})
+    return True
 
 
 def shards_of(connection: Connection, seed_run_id: UUID) -> list[ShardState]:

@@ -132,6 +132,7 @@ def _batch(checkpoint: RunCheckpoint) -> BatchFact:
         first_row=checkpoint.first_row,
         rows=checkpoint.rows,
         elapsed_ms=checkpoint.elapsed_ms,
+        oracle_loans=checkpoint.oracle_loans,
     )
 
 
@@ -152,13 +153,24 @@ def _errors(run: SeedRun) -> tuple[Problem, ...]:
 
 
 def _masking_key(run: SeedRun) -> MaskingKey:
-    source, key, version = (run.mask_key.get(name) for name in ("source", "key", "key_version"))
+    said = run.mask_key
     return MaskingKey(
-        source=str(source),
-        key=None if key is None else str(key),
-        key_version=None if version is None else int(version),
+        source=str(said.get("source")),
+        key=_name(said.get("key")),
+        key_version=_version(said.get("key_version")),
         key_check=run.key_check,
+        data_key_check=_name(said.get("data_key_check")),
+        wrapping_key=_name(said.get("wrapping_key")),
+        wrapping_version=_version(said.get("wrapping_version")),
     )
+
+
+def _name(value: str | int | None) -> str | None:
+    return None if value is None else str(value)
+
+
+def _version(value: str | int | None) -> int | None:
+    return None if value is None else int(value)
 
 
 def _telemetry(state: dict[str, Any]) -> TelemetryFact:

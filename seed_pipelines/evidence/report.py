@@ -20,8 +20,9 @@ from seed_pipelines.redaction import scrubbed
 REPORT_VERSION = "1.0.0"
 
 STATEMENT = (
-    "The data of this seed run are synthetic: they describe no real person. A CPF or CNPJ with valid check digits "
-    "may by chance belong to somebody; nothing here says anything about that person or company."
+    "The data of this seed run are 100 % synthetic: no source data were read, and they describe no real person. A CPF "
+    "or CNPJ with valid check digits may by chance belong to somebody, which is why synthetic rows too are masked and "
+    "kept apart by tenant; nothing here says anything about that person or company."
 )
 
 PAYLOAD_FIELDS = frozenset(field.name for field in dataclasses.fields(RunEvidence)) | {

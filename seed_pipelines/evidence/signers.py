@@ -49,3 +49,14 @@ def signer_of(environment: str, *, vault: VaultSettings | None, home: Path) -> S
     if vault is not None:
         return VaultSigner(vault, environment)
     return DevSigner(development_key(home, environment=environment))
+
+
+def public_key_of(environment: str, *, key_version: int | None, vault: VaultSettings | None, home: Path) -> bytes:
+    """The public half of the key that signed a report at that version, as PEM; raises what `signer_of` raises.
+
+    A key that was rotated since still proves what its older versions signed.
+    """
+    if vault is None:
+        return DevSigner(development_key(home, environment=environment)).public_key_pem
+    with Vault(vault) as session:
+        return session.report_key(environment, key_version=key_version).pem

@@ -24,8 +24,8 @@ INSTALLMENT_STATUSES = ("paid", "open", "overdue", "cancelled")
 PAID, OPEN, OVERDUE, ENDED = range(len(INSTALLMENT_STATUSES))
 
 # Days from the due date to the payment, and how many of a hundred payments come then.
-_PAYMENT_DAYS = np.array([-5, -3, -2, -1, 0, 1, 2, 3, 5], dtype=np.int64)
-_PAYMENT_SHARES = (4, 8, 14, 24, 80, 90, 95, 98, 100)
+PAYMENT_DAYS = np.array([-5, -3, -2, -1, 0, 1, 2, 3, 5], dtype=np.int64)
+PAYMENT_SHARES = (4, 8, 14, 24, 80, 90, 95, 98, 100)
 
 
 def loans(plan: Plan, rows: RowRange) -> pa.RecordBatch:
@@ -99,6 +99,6 @@ def _installment_status(book: LoanBook, loan: Int64s, *, number: Int64s, is_due:
 def paid_on(plan: Plan, rows: RowRange, due_on: Dates) -> Dates:
     """When installments are paid, if at all: mostly on the due date, some days before or after it, never later than
     the reference date."""
-    offset = _PAYMENT_DAYS[draws_of(plan, "installments", rows).weighted("paid_on", _PAYMENT_SHARES)]
+    offset = PAYMENT_DAYS[draws_of(plan, "installments", rows).weighted("paid_on", PAYMENT_SHARES)]
     moved: Dates = np.minimum(due_on + offset, reference_day(plan))
     return moved

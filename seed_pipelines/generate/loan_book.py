@@ -41,12 +41,12 @@ _MONTH = 31
 # it.
 _INCOME_SHARE, _REVENUE_SHARE = 30, 10
 
-_RATE_STEP_PPM = 100
+RATE_STEP_PPM = 100
 _AMOUNT_STEP_CENTS = 1_000
 _PROBE_CENTS = 10**8
 
 # Days since the first unpaid due date. Month ends may move that date back by three days more.
-_DAYS_LATE = {
+DAYS_LATE = {
     DELINQUENT: Quantiles(shares=(0, 30, 50, 66, 78, 91, 100), values=(1, 15, 31, 61, 91, 181, 358)),
     RENEGOTIATED: Quantiles(shares=(0, 60, 100), values=(31, 91, 301)),
 }
@@ -186,14 +186,14 @@ def _days_late(draws: Draws, state: Int64s, oldest: Int64s) -> Int64s:
     bits = draws.bits("days_late")
     most = np.minimum(_MOST_WRITTEN_OFF, oldest - _MONTH)
     days = _LEAST_WRITTEN_OFF + draws.scaled("days_written_off", most - _LEAST_WRITTEN_OFF + 1)
-    for late, quantiles in _DAYS_LATE.items():
+    for late, quantiles in DAYS_LATE.items():
         days = np.where(state == late, quantiles.of(bits), days)
     return days
 
 
 def _terms(draws: Draws, released_on: Dates, *, product: Int64s, count: Int64s, budget: Int64s) -> LoanTerms:
     low, high = (_by_product(end, "monthly_rate_ppm")[product] for end in (0, 1))
-    rate = low + draws.scaled("monthly_rate_ppm", (high - low) // _RATE_STEP_PPM + 1) * _RATE_STEP_PPM
+    rate = low + draws.scaled("monthly_rate_ppm", (high - low) // RATE_STEP_PPM + 1) * RATE_STEP_PPM
     system = _SYSTEMS[product]
     least, most = (_by_product(end, "principal_cents")[product] for end in (0, 1))
     upper = np.clip(_affordable(budget, rate, count=count, system=system), least, most)

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from seed_pipelines.generate.loan_book import loan_book
 from seed_pipelines.generate.people import borrowers
-from seed_pipelines.lending.check import Charges, disagreements, sampled
+from seed_pipelines.lending.check import Charges, OfficialCalculation, calculate, disagreements, sampled
 from seed_pipelines.lending.conventions import System
 from seed_pipelines.lending.engine import schedules
 from seed_pipelines.lending.loan_terms import LoanTerms, Schedules
@@ -21,6 +21,18 @@ from seed_pipelines.plan import Plan, RowRange
 
 # The official calculation takes about a millisecond a loan.
 LOANS_PER_BATCH = 24
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Oracle:
+    """Whose calculation is asked, and about how many loans of a batch."""
+
+    official: OfficialCalculation = calculate
+    loans_per_batch: int = LOANS_PER_BATCH
+
+
+# This package's own calculation.
+OURS = Oracle()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,20 +47,20 @@ class OracleSample:
 
 
 def compare_with_oracle(
-    plan: Plan, entity: str, *, first_row: int, rows: pa.RecordBatch, sample: int = LOANS_PER_BATCH
+    plan: Plan, entity: str, *, first_row: int, rows: pa.RecordBatch, oracle: Oracle = OURS
 ) -> OracleSample:
     """Compare a generated batch; entities without money have nothing to compare."""
     if entity == "loans":
-        return _compare_loans(plan, rows, sample)
+        return _compare_loans(plan, rows, oracle)
     if entity == "installments":
-        return _compare_installments(plan, rows, first_row=first_row, sample=sample)
+        return _compare_installments(plan, rows, first_row=first_row, oracle=oracle)
     if entity == "contracts":
-        return _compare_contracts(plan, rows, first_row=first_row, sample=sample)
+        return _compare_contracts(plan, rows, first_row=first_row, oracle=oracle)
     return OracleSample(loans=0)
 
 
-def _compare_loans(plan: Plan, rows: pa.RecordBatch, sample: int) -> OracleSample:
-    chosen = np.fromiter(sampled(rows.num_rows, sample), dtype=np.int64)
+def _compare_loans(plan: Plan, rows: pa.RecordBatch, oracle: Oracle) -> OracleSample:
+    chosen = np.fromiter(sampled(rows.num_rows, oracle.loans_per_batch), dtype=np.int64)
     claimed = rows.take(pa.array(chosen))
     terms = LoanTerms(
         principal_cents=_integers(claimed, "principal_cents"),
@@ -64,7 +76,8 @@ def _compare_loans(plan: Plan, rows: pa.RecordBatch, sample: int) -> OracleSampl
         net_cents=_integers(claimed, "net_amount_cents"),
         cet_annual_bp=_integers(claimed, "cet_annual_bp"),
     )
-    differing = set(disagreements(terms, schedules(terms), sample=len(terms), charges=charges))
+    made = schedules(terms)
+    differing = set(disagreements(terms, made, sample=len(terms), charges=charges, official=oracle.official))
     wrong_net = np.flatnonzero(charges.net_cents + charges.iof_cents != terms.principal_cents)
     return _sample(chosen, differing.union(wrong_net.tolist()))
 
@@ -75,9 +88,9 @@ def _borrowers(plan: Plan, loans: pa.RecordBatch) -> Int64s:
     return borrowers(plan, known)[customer - known.first]
 
 
-def _compare_contracts(plan: Plan, rows: pa.RecordBatch, *, first_row: int, sample: int) -> OracleSample:
+def _compare_contracts(plan: Plan, rows: pa.RecordBatch, *, first_row: int, oracle: Oracle) -> OracleSample:
     """A contract's charges and dates, against those of its loan."""
-    chosen = np.fromiter(sampled(rows.num_rows, sample), dtype=np.int64)
+    chosen = np.fromiter(sampled(rows.num_rows, oracle.loans_per_batch), dtype=np.int64)
     claimed = rows.take(pa.array(chosen))
     book = loan_book(plan, RowRange(first=first_row, rows=rows.num_rows))
     terms, iof = book.terms.of(chosen), _integers(claimed, "iof_cents")
@@ -89,22 +102,22 @@ def _compare_contracts(plan: Plan, rows: pa.RecordBatch, *, first_row: int, samp
         cet_annual_bp=_integers(claimed, "cet_annual_bp"),
         cet_monthly_bp=_integers(claimed, "cet_monthly_bp"),
     )
-    differing = set(disagreements(terms, made, sample=len(terms), charges=charges))
+    differing = set(disagreements(terms, made, sample=len(terms), charges=charges, official=oracle.official))
     is_wrong = _integers(claimed, "total_payable_cents") != np.add.reduceat(made.payment_cents, made.offsets[:-1])
     is_wrong |= _dates(claimed, "first_due_on") != terms.first_due_on
     is_wrong |= _dates(claimed, "last_due_on") != made.due_on[made.offsets[1:] - 1]
     return _sample(chosen, differing.union(np.flatnonzero(is_wrong).tolist()))
 
 
-def _compare_installments(plan: Plan, rows: pa.RecordBatch, *, first_row: int, sample: int) -> OracleSample:
+def _compare_installments(plan: Plan, rows: pa.RecordBatch, *, first_row: int, oracle: Oracle) -> OracleSample:
     loan, ordinal = plan.relations["installments"].parents_of(first_row, rows.num_rows)
     touched = RowRange(first=int(loan[0]), rows=int(loan[-1] - loan[0]) + 1)
-    chosen = np.fromiter(sampled(touched.rows, sample), dtype=np.int64)
+    chosen = np.fromiter(sampled(touched.rows, oracle.loans_per_batch), dtype=np.int64)
     all_terms = loan_book(plan, touched).terms
     terms = all_terms.of(chosen)
     starts = all_terms.offsets[chosen] - int(ordinal[0])
     claimed = _overlaid(schedules(terms), rows, starts)
-    return _sample(chosen, disagreements(terms, claimed, sample=len(terms)))
+    return _sample(chosen, disagreements(terms, claimed, sample=len(terms), official=oracle.official))
 
 
 def _overlaid(made: Schedules, rows: pa.RecordBatch, starts: Int64s) -> Schedules:

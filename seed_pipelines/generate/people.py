@@ -56,28 +56,28 @@ _FOUNDING_DAYS = 15
 _TENURE_DAYS = Quantiles(shares=(0, 25, 50, 75, 100), values=(_LEAST_TENURE_DAYS, 800, 1_250, 1_900, 2_920))
 
 # Days of age by hundreds of thousands of people: adults when they registered, then 20, 30, … and not quite 80 years.
-_AGE_DAYS = Quantiles(
+AGE_DAYS = Quantiles(
     shares=(0, 58, 370, 690, 987, 1_230, 1_413, 1_517),
     values=(_ADULT_DAYS + _LEAST_TENURE_DAYS, 7_305, 10_958, 14_610, 18_263, 21_915, 25_568, 29_200),
 )
-_COMPANY_AGE_DAYS = Quantiles(
+COMPANY_AGE_DAYS = Quantiles(
     shares=(0, 20, 45, 70, 88, 100), values=(_FOUNDING_DAYS + _LEAST_TENURE_DAYS, 1_095, 2_555, 4_380, 7_300, 16_425)
 )
 
 # Reais a month by hundredths of a percent of the people with an income.
-_INCOME_REAIS = Quantiles(
+INCOME_REAIS = Quantiles(
     shares=(0, 500, 1_000, 2_500, 5_000, 7_500, 9_000, 9_500, 9_900, 9_990, 10_000),
     values=(900, 1_320, 1_518, 1_750, 2_500, 4_200, 7_900, 12_000, 27_000, 55_000, 90_000),
 )
 
 # The same for the revenue of companies. R$ 30,000 a month is the ceiling of a microenterprise, R$ 400,000 that of a
 # small company, and of Simples Nacional.
-_REVENUE_REAIS = Quantiles(
+REVENUE_REAIS = Quantiles(
     shares=(0, 3_000, 5_000, 7_000, 9_000, 9_700, 9_950, 10_000),
     values=(5_000, 12_000, 20_000, 30_000, 120_000, 400_000, 2_000_000, 6_000_000),
 )
-_SIMPLES_CEILING_CENTS = 40_000_000
-_SIMPLES_SHARE = 85
+SIMPLES_CEILING_CENTS = 40_000_000
+SIMPLES_SHARE = 85
 _PUBLIC_LIMITED_SHARE = 30
 
 _KINDS = ("PF", "PJ")
@@ -151,14 +151,14 @@ def customer_phones(plan: Plan, rows: RowRange) -> pa.Array:
 def income_cents(plan: Plan, rows: RowRange) -> Int64s:
     """Monthly income of a person, or revenue of a company, in whole reais."""
     bits = draws_of(plan, _ENTITY, rows).bits("monthly_income_cents")
-    return np.where(is_company(plan, rows), _REVENUE_REAIS.of(bits), _INCOME_REAIS.of(bits)) * 100
+    return np.where(is_company(plan, rows), REVENUE_REAIS.of(bits), INCOME_REAIS.of(bits)) * 100
 
 
 def borrowers(plan: Plan, rows: RowRange) -> Int64s:
     """What each customer is to IOF, as a `Borrower` number."""
     company = is_company(plan, rows)
-    in_simples = draws_of(plan, _ENTITY, rows).scaled("tax_regime", 100) < _SIMPLES_SHARE
-    in_simples &= income_cents(plan, rows) <= _SIMPLES_CEILING_CENTS
+    in_simples = draws_of(plan, _ENTITY, rows).scaled("tax_regime", 100) < SIMPLES_SHARE
+    in_simples &= income_cents(plan, rows) <= SIMPLES_CEILING_CENTS
     return np.where(company, np.where(in_simples, Borrower.SIMPLES, Borrower.PJ), Borrower.PF).astype(np.int64)
 
 
@@ -188,7 +188,7 @@ def _names(plan: Plan, rows: RowRange, borrower: Int64s) -> pa.Array:
 
 def _age_days(plan: Plan, rows: RowRange) -> Int64s:
     bits = draws_of(plan, _ENTITY, rows).bits("born_on")
-    return np.where(is_company(plan, rows), _COMPANY_AGE_DAYS.of(bits), _AGE_DAYS.of(bits))
+    return np.where(is_company(plan, rows), COMPANY_AGE_DAYS.of(bits), AGE_DAYS.of(bits))
 
 
 def _born_on(plan: Plan, rows: RowRange) -> Dates:

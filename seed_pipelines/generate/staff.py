@@ -29,8 +29,8 @@ from seed_pipelines.generate.vocabulary import vocabulary
 from seed_pipelines.lending.rounding import Int64s
 from seed_pipelines.plan import Plan, RowRange
 
-_ROLES = ("operator", "analyst", "manager", "auditor", "admin")
-_ROLE_SHARES = (45, 75, 90, 96, 100)
+ROLES = ("operator", "analyst", "manager", "auditor", "admin")
+ROLE_SHARES = (45, 75, 90, 96, 100)
 
 # Days before the reference date; the tenant is nine years old.
 _MOST_ACCOUNT_DAYS = 2_920
@@ -51,7 +51,7 @@ def users(plan: Plan, rows: RowRange) -> pa.RecordBatch:
         {
             **keys_of(plan, rows),
             **_named(plan, "users", rows),
-            "role": words(draws.weighted("role", _ROLE_SHARES), _ROLES),
+            "role": words(draws.weighted("role", ROLE_SHARES), ROLES),
             "status": words(states_of(plan, "users", rows), (*catalog.STATES["users"], "active")),
             "created_at": timestamps(working_time(today - age, draws, "created_at_second")),
             "last_login_at": _last_logins(draws, age, today),

@@ -1,8 +1,12 @@
-"""Suppliers: companies that the tenant pays, each CNPJ once, each booked on a category of expenses."""
+"""Suppliers: companies that the tenant pays, each CNPJ once, each booked on a category of expenses.
+
+Their states are in the plan's exact quotas.
+"""
 
 import numpy as np
 import pyarrow as pa
 
+from seed_pipelines import catalog
 from seed_pipelines.generate.arrow import batch_of, dates, numbers, words
 from seed_pipelines.generate.categories import drawn_expenses
 from seed_pipelines.generate.companies import (
@@ -13,7 +17,7 @@ from seed_pipelines.generate.companies import (
     with_legal_form,
 )
 from seed_pipelines.generate.naming import Surnames, full_names
-from seed_pipelines.generate.planned import draws_of, keys_of, places_of, reference_day
+from seed_pipelines.generate.planned import draws_of, keys_of, places_of, reference_day, states_of
 from seed_pipelines.generate.quantiles import Quantiles
 from seed_pipelines.generate.vocabulary import vocabulary
 from seed_pipelines.plan import Plan, RowRange
@@ -42,7 +46,7 @@ def suppliers(plan: Plan, rows: RowRange) -> pa.RecordBatch:
             "name": with_legal_form(names, form),
             "document_number": documents,
             "category_id": numbers(drawn_expenses(draws, plan.rows["categories"]) + plan.first_id),
-            "status": words(np.zeros(rows.rows, dtype=np.int64), ("active",)),
+            "status": words(states_of(plan, "suppliers", rows), (*catalog.STATES["suppliers"], "active")),
             "opened_on": dates(opened_on),
         },
     )

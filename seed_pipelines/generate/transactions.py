@@ -29,7 +29,7 @@ METHODS = ("pix", "boleto", "debit", "ted")
 _PIX = METHODS.index("pix")
 
 # Of a hundred payments by pix, boleto and debit; of a hundred releases by pix, and the rest by ted.
-_PAYMENT_SHARES = (40, 75, 100)
+PAYMENT_METHOD_SHARES = (40, 75, 100)
 _RELEASE_SHARES = (80, 80, 80, 100)
 
 # Ids stay below 2^53; 36^11 is above 2^56.
@@ -85,7 +85,9 @@ def _released_cents(book: LoanBook, made: Schedules) -> Int64s:
 
 def _methods(plan: Plan, rows: RowRange, is_payment: Booleans) -> Int64s:
     drawn = draws_of(plan, _ENTITY, rows).scaled("method", 100)
-    payment, release = (np.searchsorted(shares, drawn, side="right") for shares in (_PAYMENT_SHARES, _RELEASE_SHARES))
+    payment, release = (
+        np.searchsorted(shares, drawn, side="right") for shares in (PAYMENT_METHOD_SHARES, _RELEASE_SHARES)
+    )
     return np.where(is_payment, payment, release).astype(np.int64)
 
 

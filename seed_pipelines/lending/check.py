@@ -1,18 +1,19 @@
 """The engine's rows held against the official calculation.
 
 All loans of a small batch are compared, and evenly spaced ones of a large batch: the same loans every time. The
-caller fails the batch with `OracleDisagrees` when any index comes back.
+official calculation is this package's own, or a service that answers the same questions (outside/lending_service.py).
+The caller fails the batch with `OracleDisagrees` when any index comes back.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
 from seed_pipelines.lending.conventions import Borrower
 from seed_pipelines.lending.iof_rates import iof_rate
-from seed_pipelines.lending.loan_terms import LoanTerms, Schedules, cents, day, reais
-from seed_pipelines.lending.official import Installment, official_schedule
+from seed_pipelines.lending.loan_terms import LoanTerms, Schedules, cents, reais
+from seed_pipelines.lending.official import Installment, Terms, official_schedule
 from seed_pipelines.lending.official_charges import monthly_of_annual, official_cet, official_iof, percent_a_year
 from seed_pipelines.lending.rounding import Int64s
 
@@ -28,9 +29,74 @@ class Charges:
     cet_monthly_bp: Int64s | None = None
 
 
-def disagreements(terms: LoanTerms, made: Schedules, *, sample: int, charges: Charges | None = None) -> tuple[int, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Costs:
+    """What decides the costs of a loan: who borrows, and what is released."""
+
+    borrower: Borrower
+    net_cents: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """One loan as an official calculation is asked about it; without `costs`, for its schedule alone."""
+
+    terms: Terms
+    costs: Costs | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfficialRow:
+    """One row of an official schedule, in whole cents."""
+
+    number: int
+    due_on: date
+    payment_cents: int
+    interest_cents: int
+    amortization_cents: int
+    balance_cents: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfficialCharges:
+    """The official costs of one loan: IOF in cents, CET in hundredths of a percent."""
+
+    iof_cents: int
+    cet_annual_bp: int
+    cet_monthly_bp: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What an official calculation says of one loan."""
+
+    rows: tuple[OfficialRow, ...]
+    charges: OfficialCharges | None = None
+
+
+# Answers come in the order of the questions.
+OfficialCalculation = Callable[[Sequence[Question]], Sequence[Answer]]
+
+
+def calculate(questions: Sequence[Question]) -> tuple[Answer, ...]:
+    """The official calculation of this package."""
+    return tuple(_answer(question) for question in questions)
+
+
+def disagreements(
+    terms: LoanTerms,
+    made: Schedules,
+    *,
+    sample: int,
+    charges: Charges | None = None,
+    official: OfficialCalculation = calculate,
+) -> tuple[int, ...]:
     """The loans, of those compared, in which any cent, date or basis point differs."""
-    return tuple(loan for loan in sampled(len(terms), sample) if not _agrees(terms, made, loan, charges))
+    loans = tuple(sampled(len(terms), sample))
+    if not loans:
+        return ()
+    answers = official([_question(terms, loan, charges) for loan in loans])
+    return tuple(loan for loan, answer in zip(loans, answers, strict=True) if not _agrees(answer, made, loan, charges))
 
 
 def sampled(loans: int, sample: int) -> Iterator[int]:
@@ -44,11 +110,46 @@ def sampled(loans: int, sample: int) -> Iterator[int]:
             yield position * (loans - 1) // (sample - 1)
 
 
-def _agrees(terms: LoanTerms, made: Schedules, loan: int, charges: Charges | None) -> bool:
-    official = official_schedule(terms.contract(loan))
-    if _claimed_rows(made, loan) != [_expected_row(row) for row in official]:
+def _question(terms: LoanTerms, loan: int, charges: Charges | None) -> Question:
+    if charges is None:
+        return Question(terms=terms.contract(loan))
+    costs = Costs(borrower=Borrower(int(charges.borrower[loan])), net_cents=int(charges.net_cents[loan]))
+    return Question(terms=terms.contract(loan), costs=costs)
+
+
+def _answer(question: Question) -> Answer:
+    schedule = official_schedule(question.terms)
+    charges = None if question.costs is None else _official_charges(question.terms, question.costs, schedule)
+    return Answer(rows=tuple(_in_cents(row) for row in schedule), charges=charges)
+
+
+def _in_cents(row: Installment) -> OfficialRow:
+    return OfficialRow(
+        number=row.number,
+        due_on=row.due_on,
+        payment_cents=cents(row.payment),
+        interest_cents=cents(row.interest),
+        amortization_cents=cents(row.amortization),
+        balance_cents=cents(row.balance),
+    )
+
+
+def _official_charges(terms: Terms, costs: Costs, schedule: tuple[Installment, ...]) -> OfficialCharges:
+    released_on = terms.released_on
+    rate = iof_rate(costs.borrower, released_on=released_on, principal_cents=cents(terms.principal))
+    payments: list[tuple[date, Decimal]] = [(row.due_on, row.payment) for row in schedule]
+    cet = official_cet(reais(costs.net_cents), released_on=released_on, payments=payments)
+    return OfficialCharges(
+        iof_cents=cents(official_iof(schedule, released_on=released_on, rate=rate)),
+        cet_annual_bp=cents(percent_a_year(cet)),
+        cet_monthly_bp=cents(percent_a_year(monthly_of_annual(cet))),
+    )
+
+
+def _agrees(answer: Answer, made: Schedules, loan: int, charges: Charges | None) -> bool:
+    if _claimed_rows(made, loan) != [_expected_row(row) for row in answer.rows]:
         return False
-    return charges is None or _charges_agree(terms, official, loan, charges)
+    return charges is None or (answer.charges is not None and _charges_agree(answer.charges, loan, charges))
 
 
 def _claimed_rows(made: Schedules, loan: int) -> list[tuple[int, ...]]:
@@ -67,23 +168,13 @@ def _claimed_rows(made: Schedules, loan: int) -> list[tuple[int, ...]]:
 _EPOCH = date(1970, 1, 1).toordinal()
 
 
-def _expected_row(row: Installment) -> tuple[int, ...]:
-    amounts = (row.payment, row.interest, row.amortization, row.balance)
-    return (row.number, row.due_on.toordinal() - _EPOCH, *map(cents, amounts))
+def _expected_row(row: OfficialRow) -> tuple[int, ...]:
+    amounts = (row.payment_cents, row.interest_cents, row.amortization_cents, row.balance_cents)
+    return (row.number, row.due_on.toordinal() - _EPOCH, *amounts)
 
 
-def _charges_agree(terms: LoanTerms, official: tuple[Installment, ...], loan: int, charges: Charges) -> bool:
-    released_on = day(terms.released_on[loan])
-    rate = iof_rate(
-        Borrower(int(charges.borrower[loan])),
-        released_on=released_on,
-        principal_cents=int(terms.principal_cents[loan]),
-    )
-    iof = official_iof(official, released_on=released_on, rate=rate)
-    payments: list[tuple[date, Decimal]] = [(row.due_on, row.payment) for row in official]
-    cet = official_cet(reais(charges.net_cents[loan]), released_on=released_on, payments=payments)
-    official_charges = (cents(iof), cents(percent_a_year(cet)))
-    if official_charges != (int(charges.iof_cents[loan]), int(charges.cet_annual_bp[loan])):
+def _charges_agree(official: OfficialCharges, loan: int, charges: Charges) -> bool:
+    if (official.iof_cents, official.cet_annual_bp) != (int(charges.iof_cents[loan]), int(charges.cet_annual_bp[loan])):
         return False
     monthly = charges.cet_monthly_bp
-    return monthly is None or cents(percent_a_year(monthly_of_annual(cet))) == int(monthly[loan])
+    return monthly is None or official.cet_monthly_bp == int(monthly[loan])

@@ -85,13 +85,13 @@ _MIX = (
 # Receivables are sold for less than a year.
 _LONGEST_RECEIVABLES = 11
 
-_PERSON_DECK = tuple(product for product, _, cards in _MIX for _ in range(cards))
+PERSON_DECK = tuple(product for product, _, cards in _MIX for _ in range(cards))
 TERM_DECK = tuple(term for _, term, cards in _MIX for _ in range(cards))
 
-_COMPANY_DECK = tuple(RECEIVABLES if term <= _LONGEST_RECEIVABLES else WORKING_CAPITAL for term in TERM_DECK)
+COMPANY_DECK = tuple(RECEIVABLES if term <= _LONGEST_RECEIVABLES else WORKING_CAPITAL for term in TERM_DECK)
 
 # A person's card is a place in TERM_DECK; a company's stands so many places further on.
-PRODUCT_DECK = _PERSON_DECK + _COMPANY_DECK
+PRODUCT_DECK = PERSON_DECK + COMPANY_DECK
 COMPANY_CARDS = len(TERM_DECK)
 
 # Twenty customers in a hundred have no loan; a few have many.

@@ -13,7 +13,7 @@ import pyarrow as pa
 from seed_pipelines import catalog
 from seed_pipelines.errors import OracleDisagrees
 from seed_pipelines.generate.digest import ContentDigest, digest_of
-from seed_pipelines.generate.oracle import OracleSample, compare_with_oracle
+from seed_pipelines.generate.oracle import OURS, Oracle, OracleSample, compare_with_oracle
 from seed_pipelines.generate.rows import generate
 from seed_pipelines.mask.keys import FieldKeys
 from seed_pipelines.mask.policy import mask_batch
@@ -30,16 +30,16 @@ class Prepared:
     seconds: float
 
 
-def prepare(plan: Plan, batch: Batch, keys: FieldKeys) -> Prepared:
+def prepare(plan: Plan, batch: Batch, keys: FieldKeys, *, oracle: Oracle = OURS) -> Prepared:
     """Generate, check and mask one batch; raises OracleDisagrees."""
     started = time.perf_counter()
     rows = generate(plan, batch.entity, first_row=batch.first_row, rows=batch.rows)
-    oracle = compare_with_oracle(plan, batch.entity, first_row=batch.first_row, rows=rows)
-    if oracle.differing:
-        raise OracleDisagrees(batch.entity, indexes=oracle.differing)
+    compared = compare_with_oracle(plan, batch.entity, first_row=batch.first_row, rows=rows, oracle=oracle)
+    if compared.differing:
+        raise OracleDisagrees(batch.entity, indexes=compared.differing)
     masked = mask_batch(catalog.ENTITIES[batch.entity], rows, keys)
     digest = digest_of(rows, first_row=batch.first_row)
-    return Prepared(rows=masked, digest=digest, oracle=oracle, seconds=time.perf_counter() - started)
+    return Prepared(rows=masked, digest=digest, oracle=compared, seconds=time.perf_counter() - started)
 
 
 def one_ahead(batches: Iterable[Batch], make: Callable[[Batch], Prepared]) -> Iterator[tuple[Batch, Prepared]]:

@@ -1,23 +1,26 @@
 """Build, seal, publish: a dataset is made out of every reader's sight and becomes visible in one transaction.
 
 `attach` makes the sealed build tables the tenant's partitions. `insert` moves the rows into the tables as the loader,
-under row-level security. Both give way to readers: they wait for locks less than the server's deadlock timeout, and
-the caller tries again.
+under row-level security; with a mapping, into those of an application. Both give way to readers: they wait for locks
+less than the server's deadlock timeout, and the caller tries again.
 """
 
 from psycopg import sql
 
 from seed_pipelines import catalog
+from seed_pipelines.control import mappings
 from seed_pipelines.control.lease import Lease, guard_publication
 from seed_pipelines.control.runs import SeedRun
+from seed_pipelines.load.catalogue_checks import TARGET_SCHEMA
 from seed_pipelines.load.copy import BUILD_SCHEMA
+from seed_pipelines.load.mapped_publish import move_rows
 from seed_pipelines.load.preflight import assert_still_safe
+from seed_pipelines.mask.keys import FieldKeys
 from seed_pipelines.outside.postgres import Connection, transaction
 from seed_pipelines.plan import Publisher
 from seed_pipelines.sql import query
 
 _LOCK_TIMEOUT_MS = 500
-_TARGET_SCHEMA = "app"
 
 
 def open_build(connection: Connection, lease: Lease, entity: str) -> str:
@@ -39,8 +42,17 @@ def seal(connection: Connection, lease: Lease, entity: str) -> bool:
     return bool(row["seal"])
 
 
-def publish(connection: Connection, run: SeedRun, lease: Lease, *, dataset_hash: str, ttl_days: int) -> int:
-    """Make the whole dataset visible, in one transaction; returns the dataset's generation.
+def publish(
+    connection: Connection,
+    run: SeedRun,
+    lease: Lease,
+    *,
+    dataset_hash: str,
+    ttl_days: int,
+    keys: FieldKeys | None = None,
+) -> int:
+    """Make the whole dataset visible, in one transaction; returns the dataset's generation. `keys` open the personal
+    columns that a mapping asks to have open.
 
     Raises PublishRefused where rows that stay refer to rows that would go away, DatabaseUnavailable (try again) where
     a reader holds a lock for long, LeaseLost, SeedRunCancelled or WrongState where this seed run may not publish.
@@ -51,15 +63,19 @@ def publish(connection: Connection, run: SeedRun, lease: Lease, *, dataset_hash:
         "dataset_hash": dataset_hash,
         "ttl_days": ttl_days,
     }
+    mapped = mappings.of_run(connection, run.id)
     with transaction(connection):
         guard_publication(connection, lease)
-        assert_still_safe(connection, tuple(run.planned_rows))
+        assert_still_safe(connection, tuple(run.planned_rows), mapping=mapped.mapping if mapped else None)
         connection.execute(query("long_statement"))
         connection.execute(query("publish_lock_timeout"), {"milliseconds": _LOCK_TIMEOUT_MS})
         if run.publisher == Publisher.ATTACH:
             row = connection.execute(query("publish_attach"), values).fetchone() or {}
         else:
-            _insert_rows(connection, run)
+            if mapped is None:
+                _insert_rows(connection, run)
+            else:
+                move_rows(connection, run, mapped, keys=keys)
             row = connection.execute(query("publish_inserted"), values).fetchone() or {}
     return int(next(iter(row.values())))
 
@@ -79,12 +95,12 @@ def _insert_rows(connection: Connection, run: SeedRun) -> None:
 
 def _delete_statement(entity: str) -> sql.Composed:
     return sql.SQL("DELETE FROM {} WHERE id BETWEEN %(first_id)s AND %(last_id)s").format(
-        sql.Identifier(_TARGET_SCHEMA, entity)
+        sql.Identifier(TARGET_SCHEMA, entity)
     )
 
 
 def _insert_statement(entity: str, build: str) -> sql.Composed:
     columns = sql.SQL(", ").join(sql.Identifier(column.name) for column in catalog.ENTITIES[entity].stored_columns)
     return sql.SQL("INSERT INTO {} ({}) SELECT {} FROM {}").format(
-        sql.Identifier(_TARGET_SCHEMA, entity), columns, columns, sql.Identifier(BUILD_SCHEMA, build)
+        sql.Identifier(TARGET_SCHEMA, entity), columns, columns, sql.Identifier(BUILD_SCHEMA, build)
     )

@@ -35,6 +35,18 @@ _POSTAL_WANTED = "eight digits in a range of a state"
 _POSTAL_WIDTH = 8
 _ZERO = np.uint8(ord("0"))
 
+COMPLEMENT_DOMAIN = len(COMPLEMENT_KINDS) * HIGHEST_UNIT * len(BLOCKS)
+
+
+def street_domain() -> int:
+    """Every street with every number."""
+    return len(_streets()) * HIGHEST_NUMBER
+
+
+def postal_domain() -> int:
+    """The codes of the smallest area."""
+    return min(_Ranges(ranges_of(area)).size for area in AREAS)
+
 
 def mask_streets(
     rows: pa.RecordBatch, columns: Sequence[str], *, keys: FieldKeys, entity: str
@@ -46,7 +58,7 @@ def mask_streets(
     house = _counted(rows.column(number), HIGHEST_NUMBER, label, _STREET_WANTED)
     span = np.uint64(HIGHEST_NUMBER)
     masked = permute(
-        len(_streets()) * HIGHEST_NUMBER,
+        street_domain(),
         place * span + house,
         key=keys.column(entity, street).ff1,
         tweak=b"address|street",
@@ -71,7 +83,7 @@ def mask_complements(values: pa.Array, *, key: bytes, column: str) -> pa.Array:
         (_places(block, pa.array(BLOCKS), column, wanted), len(BLOCKS)),
     ):
         number = number * np.uint64(span) + index
-    masked = permute(len(COMPLEMENT_KINDS) * HIGHEST_UNIT * len(BLOCKS), number, key=key, tweak=b"address|complement")
+    masked = permute(COMPLEMENT_DOMAIN, number, key=key, tweak=b"address|complement")
     high, other_block = np.divmod(masked, np.uint64(len(BLOCKS)))
     other_kind, other_unit = np.divmod(high, np.uint64(HIGHEST_UNIT))
     return pc.binary_join_element_wise(

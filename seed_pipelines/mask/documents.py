@@ -22,6 +22,8 @@ CNPJ_LENGTH = 14
 
 _CPF_TWEAKS = tuple(b"cpf|region|%d" % region for region in range(10))
 _ROOT = 8
+# A CPF within its region, or a CNPJ of digits only with its order.
+DOMAIN = 10**_ROOT
 _CPF_BASE, _CNPJ_BASE = 9, 12
 _ZERO = ord("0")
 

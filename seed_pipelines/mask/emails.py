@@ -25,6 +25,8 @@ _RESERVED = r"@(?:[a-z0-9-]+\.)*example\.(?:com|net|org)$|@(?:[a-z0-9-]+\.)+(?:e
 _AT = ord("@")
 
 _ALPHABET = np.frombuffer(b"0123456789abcdefghijklmnopqrstuvwxyz", dtype=np.uint8)
+# Of the shortest address that is taken.
+DOMAIN = len(_ALPHABET) ** _FEWEST_CHARACTERS
 _PUNCTUATION, _FORBIDDEN = 254, 255
 
 

@@ -13,7 +13,9 @@ from seed_pipelines.mask.ff1 import IntegerCipher
 
 _WANTED = "a mobile number in the form +55DD9XXXXXXXX"
 _PREFIX = np.frombuffer(b"+55", dtype=np.uint8)
-_LENGTH, _SUBSCRIBER = 14, 6
+_LENGTH, _SUBSCRIBER, _FREE = 14, 6, 8
+# Within an area code.
+DOMAIN = 10**_FREE
 _ZERO = np.uint8(ord("0"))
 
 
@@ -32,8 +34,8 @@ def mask_phones(values: pa.Array, *, key: bytes, column: str) -> pa.Array:
     if not valid.all():
         raise NotMaskable(column, rows=int((~valid).sum()), wanted=_WANTED)
     areas, area_index = np.unique(digits[:, 3] * np.uint8(10) + digits[:, 4], return_inverse=True)
-    cipher = IntegerCipher(key=key, length=8, tweaks=tuple(b"mobile|ddd|%02d" % area for area in areas.tolist()))
+    cipher = IntegerCipher(key=key, length=_FREE, tweaks=tuple(b"mobile|ddd|%02d" % area for area in areas.tolist()))
     masked = cipher.encrypt(numbers_of(digits[:, _SUBSCRIBER:], radix=10), area_index)
     result = texts.copy()
-    result[:, _SUBSCRIBER:] = digits_of(masked, radix=10, length=8) + _ZERO
+    result[:, _SUBSCRIBER:] = digits_of(masked, radix=10, length=_FREE) + _ZERO
     return from_matrix(result, type_=pa.string())

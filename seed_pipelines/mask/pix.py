@@ -45,6 +45,9 @@ _REFERENCE_WIDTH, _TAIL_WIDTH = 32, 11
 _BASE_36 = np.frombuffer(b"0123456789abcdefghijklmnopqrstuvwxyz", dtype=np.uint8)
 _BASE_16 = _BASE_36[:16]
 
+RANDOM_KEY_DOMAIN = len(_BASE_16) ** len(_FREE_PLACES)
+REFERENCE_DOMAIN = len(_BASE_36) ** _TAIL_WIDTH
+
 
 def mask_pix_keys(
     rows: pa.RecordBatch, columns: Sequence[str], *, keys: FieldKeys, entity: str

@@ -14,7 +14,7 @@ import dagster as dg
 from seed_pipelines import flow
 from seed_pipelines.errors import SeedError
 from seed_pipelines.outside.postgres import connected
-from seed_pipelines.session import Installation
+from seed_pipelines.session import Installation, say_ended
 from seed_pipelines.settings import from_environment
 
 HOLD = "seed_hold"
@@ -33,12 +33,15 @@ class Hold:
         held, self.seed_run_id = self.seed_run_id, None
         if held is None:
             return
+        installation = Installation.of(from_environment())
         try:
-            with connected(Installation.of(from_environment()).database_url()) as connection:
-                flow.leave(connection, held, worker=self.worker, error=error)
+            with connected(installation.database_url()) as connection:
+                ending = flow.leave(connection, held, worker=self.worker, error=error)
         except SeedError:
             # The database is away: the lease runs out by itself, and the first error is the one to report.
             return
+        if ending is not None:
+            say_ended(installation, ending)
 
 
 def _held(context: dg.InitResourceContext) -> Iterator[Hold]:

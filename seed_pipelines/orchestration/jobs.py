@@ -14,6 +14,9 @@ from seed_pipelines.orchestration.hold import RESOURCES
 from seed_pipelines.orchestration.names import DATASET, MANIFEST_HASH_TAG, ManifestName
 from seed_pipelines.plan import Outline
 
+# A kind is a tag without a value; the UI draws it on the asset.
+_KINDS = {"dagster/kind/postgres": "", "dagster/kind/table": ""}
+
 
 def seed_assets(name: ManifestName, outline: Outline) -> dg.AssetsDefinition:
     """The assets of one manifest: its entities in dependency order, then the dataset. They run as a whole."""
@@ -27,7 +30,8 @@ def seed_assets(name: ManifestName, outline: Outline) -> dg.AssetsDefinition:
         check_specs=_check_specs(name, outline, assets),
         descriptions_by_output_name={asset: _description(asset, outline) for asset in assets},
         metadata_by_output_name={asset: {"manifest": name.path, "mode": mode} for asset in assets},
-        tags_by_output_name={asset: {"seed/mode": mode} for asset in assets},
+        tags_by_output_name={asset: name.tags | {"seed/mode": mode} | _KINDS for asset in assets},
+        owners_by_output_name={asset: [name.owner] for asset in assets},
         code_versions_by_output_name={asset: outline.manifest.manifest_hash[:16] for asset in assets},
         backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=1),
         can_subset=False,
@@ -84,7 +88,7 @@ def _check_specs(name: ManifestName, outline: Outline, assets: list[str]) -> lis
 
 
 def _check_spec(name: ManifestName, asset: str, check: str) -> dg.AssetCheckSpec:
-    return dg.AssetCheckSpec(check, asset=name.key(asset))
+    return dg.AssetCheckSpec(check, asset=name.key(asset), description=ops.CHECKS[check])
 
 
 def _parents(asset: str, outline: Outline) -> set[str]:

@@ -12,9 +12,9 @@ from seed_pipelines.orchestration.names import JOB_PREFIX, ManifestName
 from seed_pipelines.orchestration.purge import purge_job, purge_schedule
 from seed_pipelines.orchestration.reconciler import abandoned_sensor
 from seed_pipelines.orchestration.report_sensor import report_sensor
-from seed_pipelines.orchestration.safe_errors import shown
 from seed_pipelines.orchestration.schedules import off_peak_schedule
 from seed_pipelines.plan import outline_of
+from seed_pipelines.redaction import shown
 from seed_pipelines.session import Installation
 
 # Kubernetes run pods are told which job they run.

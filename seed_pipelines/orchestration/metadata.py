@@ -7,15 +7,28 @@ import dagster as dg
 from seed_pipelines.control.runs import SeedRun
 from seed_pipelines.flow import EntityLoad, Publication
 from seed_pipelines.plan import Plan
+from seed_pipelines.profile.distribution import Profile
+from seed_pipelines.profile.page import data_uri, percent
+from seed_pipelines.profile.plots import sheet_of
 
+_PLAN = dg.TableSchema(
+    columns=[
+        dg.TableColumn("entity", "string", description="in the order in which they are written"),
+        dg.TableColumn("rows", "int", description="in all shards together"),
+        dg.TableColumn("rows_a_batch", "int", description="a batch is one transaction"),
+    ]
+)
 Metadata = dict[str, dg.MetadataValue | str | int | float]
 
 
 def of_plan(plan: Plan) -> Metadata:
     """The plan as a table, and what it costs."""
-    header = "| entity | rows |\n|---|---:|\n"
+    records = [
+        dg.TableRecord({"entity": entity, "rows": rows, "rows_a_batch": plan.batch_rows[entity]})
+        for entity, rows in plan.rows.items()
+    ]
     return {
-        "plan": dg.MetadataValue.md(header + "\n".join(f"| {name} | {rows} |" for name, rows in plan.rows.items())),
+        "plan": dg.MetadataValue.table(records, schema=_PLAN),
         "shards": len(plan.shards),
         "batches": plan.total_batches,
         "publisher": plan.publisher.value,
@@ -27,6 +40,20 @@ def of_plan(plan: Plan) -> Metadata:
 def of_run(run: SeedRun) -> Metadata:
     """Which seed run this is."""
     return {"seed_run_id": str(run.id), "state": run.state.value, "idempotency_key": run.idempotency_key}
+
+
+def of_trace(run: SeedRun, trace_url: str | None) -> Metadata:
+    """The trace of this seed run, as a link where somebody said where traces are looked at."""
+    _, trace_id, _, _ = run.traceparent.split("-")
+    told: Metadata = {"trace_id": trace_id}
+    if trace_url:
+        told["trace"] = dg.MetadataValue.url(trace_url.replace("{trace_id}", trace_id))
+    return told
+
+
+def of_report(seed_run_id: str, uri: str) -> Metadata:
+    """Where the signed report of a seed run lies."""
+    return {"seed_run_id": seed_run_id, "report": dg.MetadataValue.url(uri)}
 
 
 def of_load(loaded: EntityLoad, run: SeedRun) -> Metadata:
@@ -62,6 +89,17 @@ def of_publication(published: Publication | None, run: SeedRun) -> Metadata:
         "generation": published.generation or "published before",
         "rows": sum(run.planned_rows.values()),
     }
+
+
+def of_profile(profile: Profile) -> Metadata:
+    """What the dataset looks like: a table, and plots of some distributions. Well below 100 KiB."""
+    differing = ", ".join(found.title for found in profile.differing) or "none"
+    lines = [
+        f"| {found.title} | {percent(found.largest_difference)} | {found.verdict} |" for found in profile.distributions
+    ]
+    table = "| distribution | largest difference, points | |\n|---|---:|---|\n" + "\n".join(lines)
+    plots = f"![measured and expected distributions]({data_uri(sheet_of(profile))})"
+    return {"distributions": dg.MetadataValue.md(f"{plots}\n\n{table}"), "distributions_that_differ": differing}
 
 
 def percentile(values: Sequence[int], share: int) -> int:

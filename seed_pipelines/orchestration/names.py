@@ -59,6 +59,11 @@ class ManifestName:
         return f"seed_{_identifier(self.environment)}"
 
     @property
+    def owner(self) -> str:
+        # Whose data they are: who answers for a manifest is the tenant's own team.
+        return f"team:{self.tenant}"
+
+    @property
     def tags(self) -> dict[str, str]:
         return {ENVIRONMENT_TAG: self.environment, TENANT_TAG: self.tenant}
 

@@ -21,6 +21,7 @@ from seed_pipelines.orchestration import metadata
 from seed_pipelines.orchestration.hold import HOLD, Hold
 from seed_pipelines.orchestration.names import DATASET
 from seed_pipelines.orchestration.worker import Step, step
+from seed_pipelines.profile.measured import profile_of
 
 START = "start"
 RESULT = "result"
@@ -32,6 +33,16 @@ ORACLE_CHECK = "equal_to_oracle"
 ISOLATION_CHECK = "tenant_isolated"
 HASH_CHECK = "hash_as_before"
 RECOVERY_CHECK = "recovery_objectives"
+# What a person reads beside the result of a check.
+CHECKS: Mapping[str, str] = MappingProxyType(
+    {
+        ROWS_CHECK: "As many rows of the shard are in as the plan says.",
+        ORACLE_CHECK: "Schedules, charges and CET of a sample equal the official calculation, to the cent.",
+        ISOLATION_CHECK: "A reader of the tenant sees all its rows, and one of another tenant none.",
+        HASH_CHECK: "The dataset is, byte for byte, the one that the same manifest gave before.",
+        RECOVERY_CHECK: "The rehearsed recovery lost no more and took no longer than the objectives allow.",
+    }
+)
 # Entities with money that an independent calculation can check.
 CHECKED_BY_ORACLE = ("loans", "installments")
 
@@ -58,7 +69,7 @@ def acquire_tenant_lock(context: dg.OpExecutionContext) -> Results:
     """The lease of this tenant and environment, shared by all shards of one seed run."""
     with step(context) as work:
         context.log.info(f"seed run {work.run.id} works on {work.launch.name.path}")
-    yield dg.Output(None, RESULT, metadata=metadata.of_run(work.run))
+    yield dg.Output(None, RESULT, metadata=metadata.of_run(work.run) | metadata.of_trace(work.run, work.trace_url))
 
 
 def _loading(entity: str) -> Callable[[dg.OpExecutionContext], Results]:
@@ -67,7 +78,8 @@ def _loading(entity: str) -> Callable[[dg.OpExecutionContext], Results]:
             loaded = flow.load_entity(work.session, work.plan, work.run, shard=context.partition_key, entity=entity)
         if loaded.spending.is_alerted:
             context.log.warning(f"{loaded.spending.percent} % of the seed run's budget is spent")
-        yield dg.Output(None, RESULT, metadata=metadata.of_load(loaded, work.run))
+        told = metadata.of_load(loaded, work.run) | metadata.of_trace(work.run, work.trace_url)
+        yield dg.Output(None, RESULT, metadata=told)
         yield from _entity_checks(work, loaded)
 
     load.__doc__ = f"The rows of {entity} in this shard, batch by batch; a retry goes on at the first missing batch."
@@ -96,11 +108,18 @@ def publish_dataset(context: dg.OpExecutionContext) -> Results:
     with step(context) as work:
         published = flow.publish(work.session, work.plan, work.run, shard=context.partition_key)
         checks = list(_dataset_checks(work, published)) if published else []
+        looks = _looks_of(work, published) if published else {}
+    told = metadata.of_publication(published, work.run) | metadata.of_trace(work.run, work.trace_url)
     # The shard is in: from here on there is nothing to give back.
     hold: Hold = getattr(context.resources, HOLD)
     hold.seed_run_id = None
-    yield dg.Output(None, RESULT, metadata=metadata.of_publication(published, work.run))
+    yield dg.Output(None, RESULT, metadata=told | looks)
     yield from checks
+
+
+def _looks_of(work: Step, published: Publication) -> metadata.Metadata:
+    profile = profile_of(work.session.connection, published.run, plan=work.plan, is_quick=True)
+    return metadata.of_profile(profile) if profile else {}
 
 
 def _dataset_checks(work: Step, published: Publication) -> Iterator[dg.AssetCheckResult]:

@@ -12,8 +12,8 @@ import dagster as dg
 from seed_pipelines.control import migrations, purge
 from seed_pipelines.control.purge import ListedDataset
 from seed_pipelines.errors import DatasetNotFound, LeaseHeldElsewhere, SeedError
-from seed_pipelines.orchestration.safe_errors import shown
 from seed_pipelines.outside.postgres import Connection, connected
+from seed_pipelines.redaction import shown
 from seed_pipelines.session import Installation
 from seed_pipelines.settings import DEV
 

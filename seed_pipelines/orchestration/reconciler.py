@@ -11,6 +11,7 @@ import dagster as dg
 
 from seed_pipelines.control import abandoned
 from seed_pipelines.control.abandoned import AbandonedRun
+from seed_pipelines.control.endings import ending_of
 from seed_pipelines.flow import IGNORE_WINDOW
 from seed_pipelines.orchestration.manifest_sensor import LoadedManifest
 from seed_pipelines.orchestration.names import (
@@ -19,9 +20,9 @@ from seed_pipelines.orchestration.names import (
     MANIFEST_HASH_TAG,
     TRIGGER_TAG,
 )
-from seed_pipelines.orchestration.safe_errors import shown
 from seed_pipelines.outside.postgres import connected
-from seed_pipelines.session import Installation
+from seed_pipelines.redaction import shown
+from seed_pipelines.session import Installation, say_ended
 
 _UNWATCHED_TRIGGERS = ("schedule", "manifest", "backfill")
 
@@ -56,7 +57,11 @@ def marked(installation: Installation) -> list[AbandonedRun]:
     """The abandoned seed runs, after each has been marked as failed."""
     with connected(installation.database_url()) as connection:
         runs = abandoned.found(connection, environment=installation.settings.environment)
-        return [run for run in runs if abandoned.mark(connection, run.id)]
+        found = [run for run in runs if abandoned.mark(connection, run.id)]
+        endings = [ending_of(connection, run.id) for run in found]
+    for ending in endings:
+        say_ended(installation, ending)
+    return found
 
 
 def requests_of(run: AbandonedRun, by_path: Mapping[str, LoadedManifest]) -> list[dg.RunRequest]:

@@ -14,9 +14,11 @@ from seed_pipelines.control.outbox import OverdueReport
 from seed_pipelines.errors import SeedError
 from seed_pipelines.evidence.deliver import Delivery, deliver_waiting
 from seed_pipelines.generate.vocabulary import vocabulary
-from seed_pipelines.orchestration.safe_errors import shown
+from seed_pipelines.orchestration import metadata
+from seed_pipelines.orchestration.names import DATASET, ManifestName
 from seed_pipelines.outside.postgres import connected
-from seed_pipelines.session import Installation, say_overdue
+from seed_pipelines.redaction import shown
+from seed_pipelines.session import Installation, say_overdue, say_report_errors
 
 
 def report_sensor(installation: Installation) -> dg.SensorDefinition:
@@ -36,10 +38,13 @@ def report_sensor(installation: Installation) -> dg.SensorDefinition:
         for delivery in delivered:
             if delivery.error is None:
                 context.log.info(f"report of seed run {delivery.seed_run_id}: {delivery.uri}")
+                _show(context, delivery)
             else:
                 context.log.error(f"report of seed run {delivery.seed_run_id} waits: {delivery.error}")
         _alert(context, installation, late)
-        waiting = [delivery.error for delivery in delivered if delivery.error is not None]
+        failed = [(delivery.environment, delivery.error) for delivery in delivered if delivery.error is not None]
+        say_report_errors(installation, failed)
+        waiting = [error for _, error in failed]
         summary = f"{len(delivered) - len(waiting)} reports written, {len(waiting)} waiting"
         if waiting:
             # The others are written and marked: a tick that fails loses nothing, and people see it.
@@ -47,6 +52,20 @@ def report_sensor(installation: Installation) -> dg.SensorDefinition:
         return dg.SkipReason(summary)
 
     return seed_reports
+
+
+def _show(context: dg.SensorEvaluationContext, delivery: Delivery) -> None:
+    """An observation of the dataset that links its report: the asset's own page shows it."""
+    if delivery.tenant is None or delivery.uri is None:
+        return
+    name = ManifestName(environment=delivery.environment, tenant=delivery.tenant)
+    context.instance.report_runless_asset_event(
+        dg.AssetObservation(
+            asset_key=name.key(DATASET),
+            description="The signed report was written.",
+            metadata=metadata.of_report(str(delivery.seed_run_id), delivery.uri),
+        )
+    )
 
 
 def _deliver(installation: Installation) -> tuple[list[Delivery], list[OverdueReport]]:

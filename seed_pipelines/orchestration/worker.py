@@ -19,11 +19,11 @@ from seed_pipelines.flow import Session
 from seed_pipelines.manifest.model import Backoff, Manifest
 from seed_pipelines.orchestration.hold import HOLD, Hold
 from seed_pipelines.orchestration.launch import Launch, launch_of
-from seed_pipelines.orchestration.safe_errors import shown
 from seed_pipelines.orchestration.turn import begin_in_turn
 from seed_pipelines.outside import logs
 from seed_pipelines.outside.postgres import translated
 from seed_pipelines.plan import Plan
+from seed_pipelines.redaction import shown
 from seed_pipelines.session import Installation, opened, say_rejected
 from seed_pipelines.settings import from_environment
 
@@ -36,6 +36,8 @@ class Step:
     plan: Plan
     run: SeedRun
     launch: Launch
+    # As Settings has it.
+    trace_url: str | None = None
 
 
 @contextmanager
@@ -72,12 +74,13 @@ def _work(
     plan = installation.plan(manifest)
     launch.assert_planned(plan)
     with opened(installation, manifest, worker=hold.worker) as session:
-        with session.telemetry.span("seed.run", traceparent=launch.traceparent, shard=launch.shard):
+        with session.telemetry.span("seed.run", traceparent=launch.traceparent, shard=launch.shard) as span:
             run = begin_in_turn(session, plan, launch.request(session.keys), waits=launch.waits)
             hold.seed_run_id = run.id
+            span.set(seed_run_id=str(run.id))
             logs.bind(tenant_id=run.tenant, environment=run.environment, seed_run_id=str(run.id), shard=launch.shard)
             logs.event("step began", attempt=context.retry_number)
-            yield Step(session=session, plan=plan, run=run, launch=launch)
+            yield Step(session=session, plan=plan, run=run, launch=launch, trace_url=installation.settings.trace_url)
         flow.conclude(session, run, step=f"{launch.shard}/{context.op_handle.name}")
         logs.event("step ended")
 

@@ -1,9 +1,9 @@
 """Feature flags, through OpenFeature: one of them can stop every seed run of an environment, a tenant or a mode.
 
-The default provider is a file, read anew each time: `{"seed-run-enabled": {"default": true, "rules": [{"tenant":
-"acme", "mode": "carga", "value": false}]}}`. The first rule of which every named attribute fits decides. Without a file
-an installation may have registered a provider of its own; with neither, nothing is stopped. A file that cannot be read,
-or a provider that answers with an error, is a refusal.
+A seed run asks before every batch. The default provider is a file, read anew each time: `{"seed-run-enabled":
+{"default": true, "rules": [{"tenant": "acme", "mode": "carga", "value": false}]}}`. The first rule of which every named
+attribute fits decides. Without a file an installation may have registered a provider of its own; with neither, nothing
+is stopped. A file that cannot be read, or a provider that answers with an error, is a refusal.
 """
 
 from collections.abc import Mapping
@@ -36,17 +36,39 @@ class FlagState:
         return {"seed_run_enabled": self.value, "seed_run_enabled_reason": self.reason}
 
 
+class FlagWatch:
+    """The flag of one environment, tenant and mode, to be asked often: a file that says what it said costs one read."""
+
+    def __init__(self, file: Path | None, *, environment: str, tenant: str, mode: str) -> None:
+        self._file = file
+        self._whose = {"environment": environment, "tenant": tenant, "mode": mode}
+        self._content: bytes | None = None
+        self._state: FlagState | None = None
+
+    def assert_enabled(self) -> FlagState:
+        """Whether a seed run may work, now. Raises StoppedByFlag or FlagsUnavailable."""
+        if self._file is None:
+            return _state_of(self._whose)
+        # The bytes decide, not the file's time: two changes in one tick have the same time.
+        content = _content_of(self._file)
+        if self._state is None or content != self._content:
+            api.set_provider_and_wait(_provider_of(self._file, content), domain=_DOMAIN)
+            self._state = _state_of(self._whose)
+            self._content = content
+        return self._state
+
+
 def assert_enabled(file: Path | None, *, environment: str, tenant: str, mode: str) -> FlagState:
-    """Whether a seed run may work, now. Raises StoppedByFlag or FlagsUnavailable."""
-    if file is not None:
-        api.set_provider_and_wait(_provider_of(file), domain=_DOMAIN)
+    """Whether a seed run may work, asked once. Raises StoppedByFlag or FlagsUnavailable."""
+    return FlagWatch(file, environment=environment, tenant=tenant, mode=mode).assert_enabled()
+
+
+def _state_of(whose: Mapping[str, str]) -> FlagState:
     client = api.get_client(_DOMAIN)
-    if file is None and client.provider.get_metadata().name == _NO_PROVIDER:
+    if client.provider.get_metadata().name == _NO_PROVIDER:
         return FlagState(value=True, reason=_NOT_CONFIGURED)
-    context = EvaluationContext(
-        targeting_key=f"{environment}/{tenant}",
-        attributes={"environment": environment, "tenant": tenant, "mode": mode},
-    )
+    environment, tenant, mode = whose["environment"], whose["tenant"], whose["mode"]
+    context = EvaluationContext(targeting_key=f"{environment}/{tenant}", attributes=dict(whose))
     found = client.get_boolean_details(SEED_RUN_ENABLED, False, context)
     if found.error_code is not None:
         raise FlagsUnavailable(SEED_RUN_ENABLED, why=f"the provider answers {found.error_code.value}")
@@ -82,11 +104,16 @@ class _Flags(RootModel[dict[str, _Flag]]):
     """The whole file."""
 
 
-def _provider_of(file: Path) -> InMemoryProvider:
+def _content_of(file: Path) -> bytes:
     try:
-        flags = _Flags.model_validate_json(file.read_bytes()).root
+        return file.read_bytes()
     except OSError as error:
         raise FlagsUnavailable(str(file), why=f"it cannot be read ({type(error).__name__})") from None
+
+
+def _provider_of(file: Path, content: bytes) -> InMemoryProvider:
+    try:
+        flags = _Flags.model_validate_json(content).root
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "the whole file"

@@ -50,6 +50,10 @@ class ManifestFolder:
             file = _open(name, directory, flags=_FILE, opened=opened, path=relative)
             return _content(file, relative)
 
+    def assert_inside(self, relative: str) -> None:
+        """Raises PathOutsideManifests where the path, whatever lies there, leads out of the folder; nothing is read."""
+        _components(relative)
+
     def git_commit(self) -> str | None:
         """The commit that the folder shows; None where it is no checkout, as a ConfigMap is none."""
         real = self.root.resolve()

@@ -29,15 +29,19 @@ class Metrics:
         self._rejected_manifests = meter.create_counter("seed_rejected_manifests", unit="{manifest}")
         self._rate_limit_remaining = meter.create_gauge("seed_rate_limit_remaining", unit="{batch}")
         self._budget_spent = meter.create_gauge("seed_budget_spent_percent", unit="%")
+        self._budget_remaining = meter.create_gauge("seed_budget_remaining", unit="{micro_brl}")
+        self._report_errors = meter.create_counter("seed_report_errors", unit="{error}")
         self._reports_overdue = meter.create_gauge("seed_reports_overdue", unit="{report}")
 
     def batch_took(self, milliseconds: int, *, entity: str) -> None:
         """From the first generated row to the commit."""
         self._batch_latency.record(milliseconds, self._attributes(entity=entity))
 
-    def run_took(self, milliseconds: int, *, outcome: str) -> None:
-        """From the claim of the seed run to its end."""
-        self._run_duration.record(milliseconds, self._attributes(outcome=outcome))
+    def run_took(
+        self, milliseconds: int, *, outcome: str, tenant_id: str | None = None, mode: str | None = None
+    ) -> None:
+        """From the claim of the seed run to its publication, or to any other end or stop."""
+        self._run_duration.record(milliseconds, self._attributes(outcome=outcome, tenant_id=tenant_id, mode=mode))
 
     def rows_published(self, rows: int, *, entity: str) -> None:
         self._published_rows.add(rows, self._attributes(entity=entity))
@@ -53,10 +57,18 @@ class Metrics:
         """How much of the seed run's budget is spent."""
         self._budget_spent.set(percent, self._attributes())
 
+    def budget_left(self, micro_brl: int) -> None:
+        """What the seed run may still spend, in millionths of a real."""
+        self._budget_remaining.set(micro_brl, self._attributes())
+
+    def report_failed(self, *, error_code: str) -> None:
+        """A report could not be written this time."""
+        self._report_errors.add(1, self._attributes(error_code=error_code))
+
     def reports_overdue(self, reports: int) -> None:
         """Seed runs that ended and whose report is late."""
         self._reports_overdue.set(reports, self._attributes())
 
-    def _attributes(self, **attributes: Plain) -> dict[str, Plain]:
+    def _attributes(self, **attributes: Plain | None) -> dict[str, Plain]:
         said = {**self._about(), **allowed(attributes)}
         return {key: value for key, value in said.items() if key in _KEYS}

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import DictRow, dict_row
 
 from seed_pipelines.errors import DatabaseRefused, DatabaseSaysNo, DatabaseUnavailable, LeaseLost, PublishRefused
@@ -37,7 +37,7 @@ _TRANSIENT_STATES = ("40001", "40P01", "55P03", "25P03")
 
 
 @contextmanager
-def connected(dsn: str, *, application: str = "seed-pipelines") -> Iterator[Connection]:
+def connected(dsn: str, *, application: str = "seed-pipelines", connect_seconds: int = 10) -> Iterator[Connection]:
     """A connection in autocommit: a transaction is always explicit. Raises DatabaseUnavailable."""
     options = " ".join(f"-c {name}={value}" for name, value in _SESSION_SETTINGS.items())
     with translated():
@@ -47,7 +47,7 @@ def connected(dsn: str, *, application: str = "seed-pipelines") -> Iterator[Conn
             row_factory=dict_row,
             options=options,
             application_name=application,
-            connect_timeout=10,
+            connect_timeout=connect_seconds,
             keepalives_idle=10,
             keepalives_interval=5,
             keepalives_count=3,
@@ -72,6 +72,14 @@ def translated() -> Iterator[None]:
         yield
     except psycopg.Error as error:
         raise _ours(error) from None
+
+
+def dsn_of(connection: Connection) -> str:
+    """How to make another connection like this one; it holds the password."""
+    parameters = dict(connection.info.get_parameters())
+    if connection.info.password:
+        parameters["password"] = connection.info.password
+    return make_conninfo(**parameters)
 
 
 def server_of(dsn: str) -> str:

@@ -5,16 +5,13 @@ read, or that is no RSA key, is refused and never replaced. Only environment dev
 who asks for it states: any other environment is refused.
 """
 
-import contextlib
-import os
-import secrets
-import stat
 from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from seed_pipelines.errors import SigningKeyUnavailable
+from seed_pipelines.outside.private_file import read_private, write_once
 
 PRIVATE_KEY_NAME = "report-signing.pem"
 PUBLIC_KEY_NAME = "report-signing.pub.pem"
@@ -45,15 +42,11 @@ def _make(path: Path) -> None:
     private = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    _write_once(path, private, mode=0o600)
+    write_once(path, private, mode=0o600)
 
 
 def _load(path: Path) -> rsa.RSAPrivateKey:
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
-    with open(descriptor, "rb") as file:
-        if stat.S_IMODE(os.fstat(descriptor).st_mode) & 0o077:
-            raise _unusable(path, "others than its owner may read it")
-        content = file.read()
+    content = read_private(path)
     try:
         key = serialization.load_pem_private_key(content, password=None)
     except ValueError:
@@ -61,23 +54,8 @@ def _load(path: Path) -> rsa.RSAPrivateKey:
     if not isinstance(key, rsa.RSAPrivateKey):
         raise _unusable(path, "it is not an RSA key")
     public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-    _write_once(path.with_name(PUBLIC_KEY_NAME), public, mode=0o644)
+    write_once(path.with_name(PUBLIC_KEY_NAME), public, mode=0o644)
     return key
-
-
-def _write_once(path: Path, content: bytes, *, mode: int) -> None:
-    """Two processes that start together end with one key: the second one's is thrown away."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
-    with open(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(descriptor)
-    try:
-        with contextlib.suppress(FileExistsError):
-            os.link(temporary, path)
-    finally:
-        os.unlink(temporary)
 
 
 def _unusable(path: Path, why: str) -> SigningKeyUnavailable:

@@ -19,7 +19,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import SpanLimits, TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
-from opentelemetry.trace import INVALID_SPAN, Span, Status, StatusCode, set_span_in_context
+from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, Status, StatusCode, set_span_in_context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from seed_pipelines import __version__
@@ -79,7 +79,8 @@ class Telemetry:
     ) -> None:
         resource = _resource()
         reader = InMemoryMetricReader()
-        self._exporter, self._about = destination.name, allowed(about)
+        self._exporter = destination.name
+        self._about: Mapping[str, Plain] = allowed(about)
         self._is_finished = False
         self._meters = MeterProvider(metric_readers=[reader], resource=resource, shutdown_on_exit=False)
         self._queue = SpanQueue(destination, metrics=reader.get_metrics_data, room=room)
@@ -95,12 +96,20 @@ class Telemetry:
         self._about = {**self._about, **allowed(attributes)}
 
     @contextlib.contextmanager
-    def span(self, name: str, /, *, traceparent: str | None = None, **attributes: Plain | None) -> Iterator[SeedSpan]:
+    def span(
+        self,
+        name: str,
+        /,
+        *,
+        traceparent: str | None = None,
+        kind: SpanKind = SpanKind.INTERNAL,
+        **attributes: Plain | None,
+    ) -> Iterator[SeedSpan]:
         """A span around a block, below the current one or below `traceparent`."""
         said = {**self._about, **allowed(attributes)}
         parent = continue_from(traceparent) if traceparent is not None else None
         with self._tracer.start_as_current_span(
-            name, context=parent, attributes=said, record_exception=False, set_status_on_exception=False
+            name, context=parent, kind=kind, attributes=said, record_exception=False, set_status_on_exception=False
         ) as span:
             try:
                 yield SeedSpan(span)
@@ -108,6 +117,11 @@ class Telemetry:
                 span.set_attributes(facts_of(error))
                 span.set_status(Status(StatusCode.ERROR))
                 raise
+
+    @property
+    def facts(self) -> Mapping[str, Plain]:
+        """What is said on every span now."""
+        return self._about
 
     @property
     def fault(self) -> str | None:

@@ -1,14 +1,16 @@
 """Vault's Transit engine: where masking keys come from and reports are signed. OpenBao speaks the same interface.
 
 Keys never leave Vault. A masking key is asked for one HMAC of a constant, with its version pinned, and everything
-else is derived from that answer in memory: an outage in the middle of a run changes no value. Every answer is
-checked for the version that was asked for, and nothing else is ever used in its place.
+else is derived from that answer in memory: an outage in the middle of a run changes no value. A data key is made by
+Vault and kept by us in its wrapped form only, which Vault opens, and wraps anew when the wrapping key was rotated.
+Every answer is checked for the version that was asked for, and nothing else is ever used in its place.
 """
 
 import base64
 import binascii
+import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from seed_pipelines.outside.vault_session import VaultSession
@@ -16,6 +18,9 @@ from seed_pipelines.outside.vault_session import VaultSession
 # Changing this text changes every pseudonym, as a new key would. Policies pin it as the only input that is allowed.
 PRK_INPUT = b"seed-pipelines/mask/prk/v1"
 PRK_BYTES = 32
+DATA_KEY_BYTES = 32
+
+_CIPHERTEXT = re.compile(r"vault:v([1-9][0-9]{0,8}):")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +54,22 @@ class TransitKey:
     deletion_allowed: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrappedKey:
+    """A data key that only Vault can open: encrypted with `key` at `key_version`."""
+
+    key: str
+    key_version: int
+    ciphertext: str = field(repr=False)
+
+
 def mask_key_name(environment: str, tenant: str) -> str:
     return f"seed-{environment}-{tenant}"
+
+
+def wrapping_key_name(environment: str, tenant: str) -> str:
+    """No tenant and no environment has a point in its name: this is nobody's masking key."""
+    return f"{mask_key_name(environment, tenant)}.data"
 
 
 def report_key_name(environment: str) -> str:
@@ -82,6 +101,41 @@ class Vault(VaultSession):
 
         return self._ask(f"derive keys from {name} at version {version}", derive)
 
+    def check_wrapping_key(self, name: str, *, version: int) -> None:
+        """Preflight: the key can open what it wrapped at this version, and is protected as it has to be."""
+        doing = f"use the wrapping key {name} at version {version}"
+        key = self._ask(doing, lambda: _transit_key(name, self._read_key(name)))
+        for why, what_to_do in wrapping_findings_of(key, version):
+            self._refuse(doing, why=why, what_to_do=what_to_do)
+
+    def make_data_key(self, name: str) -> WrappedKey:
+        """A new random data key, wrapped; nobody has seen it yet, we neither."""
+        # Not for a key that is not there: some servers would make one.
+        self.key_state(name)
+
+        def made() -> WrappedKey:
+            # Its size is the server's default, so that a policy can forbid every parameter; opening it checks the size.
+            return _wrapped_key(name, self._post(f"datakey/wrapped/{name}", {}))
+
+        return self._ask(f"make a data key with {name}", made)
+
+    def unwrap(self, wrapped: WrappedKey) -> bytes:
+        """The data key itself, for this process's memory."""
+
+        def unwrapped() -> bytes:
+            answer = self._post(f"decrypt/{wrapped.key}", {"ciphertext": wrapped.ciphertext})
+            return _decoded(_text(answer, "plaintext"), DATA_KEY_BYTES)
+
+        return self._ask(f"unwrap a data key with {wrapped.key} at version {wrapped.key_version}", unwrapped)
+
+    def rewrap(self, wrapped: WrappedKey) -> WrappedKey:
+        """The same data key, wrapped at the newest version; it is not shown for that."""
+
+        def rewrapped() -> WrappedKey:
+            return _wrapped_key(wrapped.key, self._post(f"rewrap/{wrapped.key}", {"ciphertext": wrapped.ciphertext}))
+
+        return self._ask(f"rewrap a data key with {wrapped.key}", rewrapped)
+
     def key_state(self, name: str) -> TransitKey:
         """What Vault says about a key now."""
         return self._ask(f"read the key {name}", lambda: _transit_key(name, self._read_key(name)))
@@ -97,15 +151,15 @@ class Vault(VaultSession):
         self.key_state(name)
         return self._ask(f"rotate the key {name}", rotated)
 
-    def report_key(self, environment: str) -> PublicKey:
-        """The public half of the key that signs reports."""
+    def report_key(self, environment: str, *, key_version: int | None = None) -> PublicKey:
+        """The public half of the key that signs reports, or of the version that signed an older one."""
         name = report_key_name(environment)
 
         def public_key() -> PublicKey:
             key = self._read_key(name)
-            version, versions = _whole(key, "latest_version"), key.get("keys")
-            newest = versions.get(str(version)) if isinstance(versions, Mapping) else None
-            return PublicKey(key=name, key_version=version, pem=_text(newest, "public_key").encode())
+            version, versions = key_version or _whole(key, "latest_version"), key.get("keys")
+            wanted = versions.get(str(version)) if isinstance(versions, Mapping) else None
+            return PublicKey(key=name, key_version=version, pem=_text(wanted, "public_key").encode())
 
         return self._ask(f"read the signing key {name}", public_key)
 
@@ -143,12 +197,30 @@ def findings_of(key: TransitKey, version: int) -> Iterator[tuple[str, str]]:
             "refuses new work with that version",
             "Set the key's min_encryption_version to 0.",
         ),
+        *_protection_of(key),
+    )
+    yield from ((why, what_to_do) for holds, why, what_to_do in claims if not holds)
+
+
+def wrapping_findings_of(key: TransitKey, version: int) -> Iterator[tuple[str, str]]:
+    """Why a key must not be used to open what it wrapped at this version, and what to do about it."""
+    claims = (
+        (key.latest_version >= version, "has no such version of it", "Restore the key from Vault's backup."),
+        (
+            key.min_decryption_version <= version,
+            "retired that version",
+            "Lower the key's min_decryption_version, and run `seed-data keys rotate` before it is raised again.",
+        ),
+        *_protection_of(key),
+    )
+    yield from ((why, what_to_do) for holds, why, what_to_do in claims if not holds)
+
+
+def _protection_of(key: TransitKey) -> tuple[tuple[bool, str, str], ...]:
+    return (
         (not key.exportable, "would hand the key out", "Replace it by a key that is not exportable."),
         (not key.deletion_allowed, "would delete it", "Set the key's deletion_allowed to false."),
     )
-    for holds, why, what_to_do in claims:
-        if not holds:
-            yield why, what_to_do
 
 
 def _transit_key(name: str, said: Mapping[str, Any]) -> TransitKey:
@@ -193,11 +265,23 @@ def _unwrapped(answer: str, version: int) -> str:
 
 
 def _unwrapped_hmac(answer: str, version: int) -> bytes:
+    return _decoded(_unwrapped(answer, version), PRK_BYTES)
+
+
+def _wrapped_key(name: str, answer: Mapping[str, Any]) -> WrappedKey:
+    ciphertext = _text(answer, "ciphertext")
+    version = _CIPHERTEXT.match(ciphertext)
+    if version is None:
+        raise LookupError
+    return WrappedKey(key=name, key_version=int(version[1]), ciphertext=ciphertext)
+
+
+def _decoded(text: str, size: int) -> bytes:
     try:
-        value = base64.b64decode(_unwrapped(answer, version), validate=True)
+        value = base64.b64decode(text, validate=True)
     except binascii.Error:
         raise LookupError from None
-    if len(value) != PRK_BYTES:
+    if len(value) != size:
         raise LookupError
     return value
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from seed_pipelines.orchestration import ops
 from seed_pipelines.orchestration.broken import BrokenManifest
 from seed_pipelines.orchestration.location import definitions_of
 from seed_pipelines.orchestration.names import ManifestName
@@ -39,6 +40,23 @@ def test_every_asset_has_the_checks_that_its_op_yields(place):
         ("dataset", "tenant_isolated"),
         ("dataset", "hash_as_before"),
     }
+
+
+def test_every_asset_job_and_check_says_what_it_is_and_whose(place):
+    place.write(mode="dr")
+    repository = place.definitions.get_repository_def()
+    graph = repository.asset_graph
+    for node in graph.asset_nodes:
+        assert node.description
+        assert node.owners == ["team:acme"]
+        assert node.kinds == {"postgres", "table"}
+        assert {"seed/env": "dev", "seed/tenant": "acme", "seed/mode": "dr"}.items() <= node.tags.items()
+    specs = [graph.get_check_spec(key) for key in graph.asset_check_keys]
+    assert {spec.name for spec in specs} == set(ops.CHECKS)
+    assert all(spec.description == ops.CHECKS[spec.name] for spec in specs)
+    job = repository.get_job("seed__dev__acme")
+    assert "dr of dev/acme.yaml" in job.description
+    assert {"seed/env": "dev", "seed/tenant": "acme"}.items() <= job.tags.items()
 
 
 def test_an_asset_depends_on_the_assets_that_its_rows_refer_to(place):

@@ -44,6 +44,22 @@ def test_a_dr_dataset_has_its_objectives_checked_and_no_other_has(laptop, mode, 
     assert all(passed.values())
 
 
+def test_a_missed_recovery_objective_fails_its_check(seeded, laptop, monkeypatch):
+    write_manifest(laptop, customers=10, mode="dr")
+    loads = flow.load_entity
+
+    def late(*arguments, entity, **more):
+        if entity == "loans":
+            with seeded.superuser() as connection:
+                connection.execute("UPDATE seed_control.seed_run SET started_at = started_at - interval '6 min'")
+        return loads(*arguments, entity=entity, **more)
+
+    monkeypatch.setattr(flow, "load_entity", late)
+    result, _ = run()
+    missed = {found.check_name for found in result.get_asset_check_evaluations() if not found.passed}
+    assert (result.success, missed) == (True, {RECOVERY})
+
+
 def test_a_run_that_spends_four_fifths_of_its_budget_says_so_in_the_event_log(laptop, monkeypatch):
     write_manifest(laptop, customers=100)
     rows = make_plan(customers=100).total_rows

@@ -31,6 +31,8 @@ def test_a_published_run_gets_its_report_within_a_tick_and_no_second_one(seeded_
     assert "1 reports written, 0 waiting" in tick(seeded_place)
     lies = reports(seeded_place)
     assert lies
+    (shown,) = seeded_place.instance.fetch_observations(dg.AssetKey(["dev", "acme", "dataset"]), limit=5).records
+    assert shown.asset_observation.metadata["report"].value in {path.as_uri() for path in lies}
     assert written(seeded) == 1
     assert "0 reports written, 0 waiting" in tick(seeded_place)
     assert reports(seeded_place) == lies

@@ -22,7 +22,8 @@ def seed_runs(seeded):
         return connection.execute("SELECT * FROM seed_control.seed_run ORDER BY started_at").fetchall()
 
 
-def test_a_run_publishes_the_dataset_and_shows_checkpoints_as_metadata(seeded_place, seeded):
+def test_a_run_publishes_the_dataset_and_shows_checkpoints_as_metadata(seeded_place, seeded, monkeypatch):
+    monkeypatch.setenv("SEED_TRACE_URL", "https://tracing.test/trace/{trace_id}")
     manifest_hash = seeded_place.write(**SMALL)
     result = seeded_place.run()
     assert result.success
@@ -33,6 +34,8 @@ def test_a_run_publishes_the_dataset_and_shows_checkpoints_as_metadata(seeded_pl
     assert len(metadata["loans"]["content_hash"]) == 32
     assert metadata["dataset"]["published"] == "yes"
     (run,) = seed_runs(seeded)
+    trace_id = run["traceparent"].split("-")[1]
+    assert {told["trace"] for told in metadata.values()} == {f"https://tracing.test/trace/{trace_id}"}
     assert (run["state"], run["manifest_hash"]) == ("published", manifest_hash)
     assert run["dataset_hash"] == metadata["dataset"]["dataset_hash"]
     checks = checks_of(result)
@@ -186,6 +189,9 @@ def test_after_the_last_retry_the_run_fails_and_gives_the_lease_back(seeded_plac
     assert failure_of(result)[:2] == ("loans", "database-unavailable")
     assert seed_runs(seeded)[0]["state"] == "failed"
     assert seeded.value("SELECT lease_until <= clock_timestamp() FROM seed_control.lease") is True
+    told = "".join(path.read_text() for path in (seeded_place.home / "telemetry").iterdir())
+    assert told.count('"name":"seed_run_duration_ms"') == 1, "an ending is measured once, whatever the retries"
+    assert '"stringValue":"failed"' in told
 
 
 def test_what_cannot_pass_is_not_tried_again(seeded_place, broken_loading):

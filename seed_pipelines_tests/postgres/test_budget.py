@@ -1,12 +1,13 @@
 """Budgets on a real PostgreSQL: spent before the work, once a batch, never over the cap, whoever spends."""
 
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 
 import pytest
+import structlog
 from factories import make_plan
-from seeded import request_for
+from seed_runs import all_batches, cost_of
+from seeded import open_one_session, request_for
 
 from seed_pipelines import flow
 from seed_pipelines.control import budget, runs
@@ -29,14 +30,6 @@ def set_budget(seeded, **columns):
             connection.execute(f"UPDATE seed_control.budget SET {column} = %s", [value])
 
 
-def all_batches(plan):
-    return [batch for shard in plan.shard_keys for entity in plan.rows for batch in plan.batches(shard, entity)]
-
-
-def cost_of(plan, batch):
-    return plan.prices.batch_micro_brl(batch.entity, first_row=batch.first_row, rows=batch.rows)
-
-
 def test_a_whole_seed_run_spends_what_its_batches_cost_and_never_more_than_the_plan(seeded, open_session):
     plan = make_plan(customers=40, mode="carga", shards=3, batch_rows=50)
     run = loaded(open_session(), plan)
@@ -54,27 +47,6 @@ def test_a_batch_that_is_begun_again_is_paid_for_once(seeded, open_session):
     for _ in range(3):
         budget.reserve(session.connection, run, plan, batch)
     assert seeded.value("SELECT spent_micro_brl FROM seed_control.budget") == cost_of(plan, batch)
-
-
-def test_eight_workers_never_spend_more_than_the_cap_and_all_that_fits(seeded, open_session):
-    plan = make_plan(customers=60, mode="carga", batch_rows=10)
-    run = flow.begin(open_session(), plan, request_for(open_session()))
-    batches = [batch for batch in all_batches(plan) if cost_of(plan, batch) > 0]
-    cap = sum(cost_of(plan, batch) for batch in batches) // 2
-    set_budget(seeded, cap_micro_brl=cap)
-    sessions = [open_session() for _ in range(8)]
-
-    def spend(number):
-        # Two workers each begin every batch: what they pay together counts once.
-        for batch in batches[number // 2 :: 4]:
-            with suppress(BudgetExhausted):
-                budget.reserve(sessions[number].connection, run, plan, batch)
-
-    with ThreadPoolExecutor(max_workers=8) as workers:
-        list(workers.map(spend, range(8)))
-    spent = seeded.value("SELECT spent_micro_brl FROM seed_control.budget")
-    assert spent == seeded.value("SELECT sum(cost_micro_brl) FROM seed_control.budget_reservation")
-    assert cap - max(cost_of(plan, batch) for batch in batches) < spent <= cap
 
 
 def test_an_exhausted_budget_ends_the_seed_run_and_leaves_the_published_dataset(seeded, open_session):
@@ -113,6 +85,20 @@ def test_at_four_fifths_there_is_one_alert_and_the_report_says_so(seeded, open_s
     evidence = evidence_of(session.connection, run.id, vocabulary_sha256="0" * 64)
     assert evidence.flags["budget_alert"] is True
     assert evidence.budget_usage.spent_micro_brl == load.spending.spent_micro_brl
+
+
+def test_the_alert_is_one_log_line_and_a_metric(seeded, tmp_path):
+    plan = make_plan(customers=40, batch_rows=20)
+    structlog.configure()
+    with structlog.testing.capture_logs() as lines, open_one_session(seeded.loader_url, tmp_path) as session:
+        run = flow.begin(session, plan, request_for(session))
+        set_budget(seeded, cap_micro_brl=sum(cost_of(plan, batch) for batch in all_batches(plan)) * 100 // 90)
+        for entity in plan.rows:
+            flow.load_entity(session, plan, run, shard="0000", entity=entity)
+    structlog.reset_defaults()
+    assert [line["budget_pct"] >= 80 for line in lines if line["event"] == "budget almost spent"] == [True]
+    (told,) = (tmp_path / "telemetry").iterdir()
+    assert "seed_budget_spent_percent" in told.read_text()
 
 
 def test_the_loader_can_neither_raise_a_cap_nor_spend_over_it(seeded, open_session):

@@ -1,12 +1,17 @@
 """Batches that are given up: kept by name, never skipped, and written when somebody tries again."""
 
+from dataclasses import replace
+
 import pytest
 from factories import make_plan
+from seed_runs import lean_plan
 from seeded import request_for
 
 from seed_pipelines import flow
 from seed_pipelines.control import dead_letters
-from seed_pipelines.errors import BudgetExhausted, DatabaseRefused, LeaseLost
+from seed_pipelines.errors import BudgetExhausted, DatabaseRefused, LeaseLost, OracleDisagrees
+from seed_pipelines.generate.oracle import Oracle
+from seed_pipelines.lending.check import calculate
 
 
 @pytest.fixture
@@ -35,7 +40,7 @@ def test_a_batch_that_is_given_up_is_kept_by_name_without_any_of_its_rows(seeded
     assert (letter.seed_run_id, letter.entity, letter.shard, letter.number) == (run.id, "customers", "0000", 1)
     assert (letter.code, letter.sqlstate, letter.attempts, letter.state) == ("database-refused", "23514", 1, "dead")
     columns = "SELECT string_agg(column_name, ' ') FROM information_schema.columns WHERE table_name = 'dead_letter'"
-    known = "attempts code died_at entity number retried_at seed_run_id shard sqlstate"
+    known = "attempts code died_at entity loans number retried_at seed_run_id shard sqlstate"
     assert sorted(seeded.value(columns).split()) == known.split()
 
 
@@ -59,6 +64,26 @@ def test_a_second_death_counts_the_attempts_and_keeps_one_letter(seeded, given_u
     flow.leave(session.connection, run.id, worker=session.worker, error=caught.value)
     (letter,) = dead_letters.found(session.connection)
     assert (letter.attempts, letter.state) == (2, "dead")
+
+
+def test_a_batch_that_the_official_calculation_refuses_names_its_loans_and_nothing_of_them(open_session):
+    def one_cent_off(questions):
+        """Like ours, but for the fourth loan of whatever is asked."""
+        answers = list(calculate(questions))
+        first, *others = answers[3].rows
+        answers[3] = replace(answers[3], rows=(replace(first, payment_cents=first.payment_cents + 1), *others))
+        return answers
+
+    session, plan = replace(open_session(), oracle=Oracle(official=one_cent_off)), lean_plan(customers=10)
+    run = flow.begin(session, plan, request_for(session))
+    for entity in ("tenants", "customers"):
+        flow.load_entity(session, plan, run, shard="0000", entity=entity)
+    with pytest.raises(OracleDisagrees) as caught:
+        flow.load_entity(session, plan, run, shard="0000", entity="loans")
+    flow.leave(session.connection, run.id, worker=session.worker, error=caught.value)
+    (letter,) = dead_letters.found(session.connection)
+    assert (letter.entity, letter.shard, letter.number, letter.loans) == ("loans", "0000", 0, (3,))
+    assert (letter.code, letter.sqlstate, letter.attempts) == ("oracle-disagrees", None, 1)
 
 
 @pytest.mark.parametrize("error", [LeaseLost(), RuntimeError("a bug")])

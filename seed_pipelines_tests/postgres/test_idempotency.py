@@ -1,10 +1,9 @@
 """Idempotency keys: one key, one seed run, whoever asks and how many at once."""
 
-import threading
 from dataclasses import replace
 
 import pytest
-from seed_runs import Worker, begun, claimed, held_shard, lean_plan, load_all, run_all, state_of
+from seed_runs import begun, claimed, held_shard, lean_plan, load_all, run_all, state_of
 from seeded import request_for
 
 from seed_pipelines import flow
@@ -28,21 +27,6 @@ def stopped(session, plan, *, key="first"):
         session.connection, run.id, worker=session.worker, state=RunState.FAILED, code="test", detail="test"
     )
     return run
-
-
-def test_eight_claims_of_one_key_at_once_are_one_seed_run(seeded, open_session):
-    plan = lean_plan(customers=4)
-    sessions = [open_session() for _ in range(8)]
-    together = threading.Barrier(len(sessions))
-
-    def claim(session):
-        together.wait()
-        return begun(session, plan, key="the one").id
-
-    claims = {worker.result() for worker in [Worker(lambda s=session: claim(s)) for session in sessions]}
-    assert len(claims) == 1
-    assert seeded.value("SELECT count(*) FROM seed_control.seed_run") == 1
-    assert seeded.value("SELECT count(*) FROM seed_control.idempotency_key") == 1
 
 
 @pytest.mark.parametrize("ended", [False, True], ids=["unfinished", "published"])
@@ -158,3 +142,43 @@ def test_a_new_seed_run_ends_the_stopped_ones_and_drops_what_they_built(seeded, 
 def test_a_claim_alone_holds_no_lease(seeded, open_session):
     claimed(open_session(), lean_plan(customers=4))
     assert seeded.value("SELECT count(*) FROM seed_control.lease") == 0
+
+
+def one_shard_in(session, plan):
+    """A seed run of two shards that holds its lease; the first shard is done."""
+    run = begun(session, plan, key="run:1", may_join=True)
+    load_all(session, plan, run, shards=["0000"])
+    assert flow.publish(session, plan, run, shard="0000") is None
+    return run
+
+
+def test_two_shards_that_are_launched_one_by_one_are_one_seed_run_though_its_lease_is_live(seeded, open_session):
+    plan, first, second = lean_plan(customers=40, shards=2), open_session(), open_session()
+    run = one_shard_in(first, plan)
+    fence = "SELECT fence FROM seed_control.lease WHERE lease_until > clock_timestamp()"
+    before = seeded.value(fence)
+    joined = begun(second, plan, key="run:2", may_join=True)
+    assert (joined.id, seeded.value(fence)) == (run.id, before)
+    load_all(second, plan, joined, shards=["0001"])
+    assert flow.publish(second, plan, joined, shard="0001").generation == 1
+    assert seeded.value("SELECT count(*) FROM seed_control.seed_run") == 1
+
+
+@pytest.mark.parametrize("at_work", ["before its first shard", "in a shard", "in its second shard"])
+def test_a_seed_run_that_somebody_works_on_is_not_joined(open_session, at_work):
+    plan, first, second = lean_plan(customers=40, shards=2), open_session(), open_session()
+    if at_work == "in its second shard":
+        held_shard(first, plan, one_shard_in(first, plan), shard="0001")
+    else:
+        run = begun(first, plan, key="run:1", may_join=True)
+        if at_work == "in a shard":
+            held_shard(first, plan, run)
+    with pytest.raises(LeaseHeldElsewhere):
+        begun(second, plan, key="run:2", may_join=True)
+
+
+def test_another_manifest_does_not_join_between_two_shards(open_session):
+    first, second = open_session(), open_session()
+    one_shard_in(first, lean_plan(customers=40, shards=2))
+    with pytest.raises(LeaseHeldElsewhere):
+        begun(second, lean_plan(customers=40, shards=2, version="1.1.0"), key="run:2", may_join=True)

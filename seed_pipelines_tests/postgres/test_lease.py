@@ -210,6 +210,34 @@ def test_a_long_wait_for_the_rate_limit_does_not_cost_the_lease(open_session):
         assert loaded.rows == plan.rows[entity]
 
 
+def test_a_seal_that_takes_longer_than_the_lease_keeps_lease_and_slot_all_the_while(seeded, open_session):
+    plan, first, second = lean_plan(customers=4), open_session(lease_seconds=0.6), open_session()
+    run = begun(first, plan)
+    held, attempt = held_shard(first, plan, run)
+    publishing.open_build(first.connection, held, "tenants")
+    with transaction(first.connection):
+        write_rows(first, plan, held, first_batch(plan), attempt=attempt)
+    with seeded.superuser() as connection, connection.transaction():
+        # The engine waits for this row in the middle of a seal.
+        connection.execute("SELECT FROM seed_control.build_table FOR UPDATE")
+        worker = Worker(lambda: flow.load_entity(first, plan, run, shard="0000", entity="tenants"))
+        wait_until(lambda: waits_for_a_lock(seeded, first), what="the seal waits")
+        time.sleep(1.5)
+        with pytest.raises(LeaseHeldElsewhere):
+            begun(second, plan, key="second")
+        assert seeded.value("SELECT count(*) FROM seed_control.env_slot WHERE held_until > clock_timestamp()") == 1
+    assert worker.result().sealed
+
+
+def test_nothing_is_renewed_once_the_long_statement_has_ended(seeded, open_session):
+    session = open_session(lease_seconds=0.3)
+    held, _ = held_shard(session, lean_plan(customers=4), begun(session, lean_plan(customers=4)))
+    with lease.kept(session.connection, held, ttl_seconds=0.3):
+        time.sleep(0.5)
+    time.sleep(0.4)
+    assert seeded.value("SELECT lease_until < clock_timestamp() FROM seed_control.lease") is True
+
+
 def test_tenants_whose_lock_names_collide_write_at_the_same_time(seeded, open_session):
     plans = [lean_plan(customers=4, tenant=tenant, environment="prod") for tenant in COLLIDING]
     sessions = [open_session(environment="prod", tenant=tenant) for tenant in COLLIDING]

@@ -154,7 +154,6 @@ def test_a_role_that_was_switched_to_is_refused(seeded):
 @pytest.mark.parametrize(
     ("setting", "value"),
     [
-        ("row_security", "off"),
         ("app.tenant_id", "00000000-0000-8000-8000-00000000000a"),
         ("search_path", "public, pg_catalog"),
         ("default_transaction_isolation", "serializable"),
@@ -170,6 +169,14 @@ def test_a_session_that_was_changed_is_refused(seeded, setting, value):
         with pytest.raises(DatabaseNotSafe) as refusal:
             preflight.assert_safe(connection, ENTITIES)
     assert checks_in(refusal) == {"session"}
+
+
+def test_a_session_without_policies_is_refused_and_cannot_look_at_builds(seeded):
+    with seeded.connection() as connection:
+        connection.execute("SET row_security = off")
+        with pytest.raises(DatabaseNotSafe) as refusal:
+            preflight.assert_safe(connection, ENTITIES)
+    assert checks_in(refusal) == {"session", "build-tables"}
 
 
 def test_a_tenant_of_an_earlier_transaction_is_no_tenant_left_over(seeded):

@@ -2,15 +2,18 @@
 
 import time
 from contextlib import contextmanager
+from datetime import UTC, timedelta
 from threading import Thread
 
 import pytest
 from factories import make_plan
+from seed_runs import with_manifest
 from seeded import request_for
 
 from seed_pipelines import flow
-from seed_pipelines.control import lease, queue
-from seed_pipelines.errors import EnvironmentFull, LeaseHeldElsewhere, QueuedBehind, QueueExpired
+from seed_pipelines.control import lease, queue, runs
+from seed_pipelines.errors import EnvironmentFull, LeaseHeldElsewhere, OutsideWindow, QueuedBehind, QueueExpired
+from seed_pipelines.manifest.window import Window
 from seed_pipelines.orchestration.turn import begin_in_turn
 
 
@@ -44,6 +47,10 @@ def waits_in_thread(open_session, tenant, *, key="waits", ttl_seconds=30.0):
     yield came
     thread.join(timeout=60)
     assert not thread.is_alive()
+
+
+def interrupt(_seconds):
+    raise KeyboardInterrupt
 
 
 def until(condition):
@@ -87,6 +94,30 @@ def test_a_full_environment_is_waited_for_in_order_and_nobody_jumps_the_queue(se
                 flow.begin(late, plan_for("four"), request_for(late))
         lease.release(session.connection, first)
     assert came[0].tenant == "three"
+
+
+def test_who_waits_until_the_window_is_closed_is_refused_and_holds_nothing(seeded, open_session, monkeypatch):
+    session, first = begun(open_session, "acme")
+    now = seeded.value("SELECT clock_timestamp()").astimezone(UTC)
+
+    def two_hours_later(_seconds):
+        lease.release(session.connection, first)
+        monkeypatch.setattr(runs, "database_now", lambda _connection: now + timedelta(hours=2))
+
+    late, hour = open_session(sleep=two_hours_later), timedelta(hours=1)
+    plan = with_manifest(plan_for("acme"), window=Window(start=(now - hour).time(), end=(now + hour).time()))
+    with pytest.raises(OutsideWindow):
+        begin_in_turn(late, plan, request_for(late, "late", ignore_window=False), waits=True)
+    assert [wait.outcome for wait in queue.recent(session.connection)] == ["cancelled"]
+    assert seeded.value("SELECT count(*) FROM seed_control.seed_run") == 1
+
+
+def test_a_wait_is_five_minutes_long_at_most(seeded, open_session):
+    begun(open_session, "acme")
+    session = open_session(sleep=interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        begin_in_turn(session, plan_for("acme"), request_for(session, "other"), waits=True)
+    assert seeded.value("SELECT round(extract(epoch FROM expires_at - queued_at)) FROM seed_control.queue_entry") == 300
 
 
 def test_one_whose_tenant_is_busy_keeps_no_other_back(seeded, open_session):

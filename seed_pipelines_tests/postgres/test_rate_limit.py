@@ -1,40 +1,9 @@
-"""The rate limit under eight workers at once: never more than it says, and hardly less."""
+"""The rate limit of a tenant; under eight workers at once: whole/test_eight_processes.py."""
 
-import threading
-import time
-
-import pytest
-from seed_runs import Worker, claimed, lean_plan
+from seed_runs import claimed, lean_plan
 
 from seed_pipelines.control import rate_limit
 from seed_pipelines.manifest.model import RateLimit
-
-WORKERS, SECONDS = 8, 2.0
-
-
-@pytest.mark.parametrize(("limit", "burst"), [(100, 20), (40, 1)])
-def test_eight_workers_together_get_what_the_limit_says(seeded, open_session, limit, burst):
-    rate = RateLimit(limit=limit, window_seconds=1, burst=burst)
-    run = claimed(open_session(), lean_plan(customers=4))
-    sessions = [open_session() for _ in range(WORKERS)]
-    together = threading.Barrier(WORKERS + 1)
-
-    def work(session):
-        granted = []
-        together.wait()
-        while time.monotonic() < ends[0]:
-            time.sleep(rate_limit.reserve(session.connection, run, rate))
-            granted.append(time.monotonic())
-        return granted
-
-    ends = [time.monotonic() + 60]
-    workers = [Worker(lambda s=session: work(s)) for session in sessions]
-    started = time.monotonic()
-    ends[0] = started + SECONDS
-    together.wait()
-    granted = sum(sum(at <= ends[0] for at in worker.result()) for worker in workers)
-    assert granted <= limit * SECONDS + burst + 1
-    assert granted >= 0.95 * limit * SECONDS
 
 
 def test_a_clock_that_was_set_back_does_not_refuse_everybody_for_hours(seeded, open_session):

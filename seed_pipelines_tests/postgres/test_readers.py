@@ -4,13 +4,12 @@ import threading
 import time
 
 import pytest
-from psycopg import sql
 from seed_runs import (
     Worker,
     assert_exactly_the_plan,
     build_tables,
     lean_plan,
-    personal_columns,
+    look_at_everything,
     publish_now,
     ready_to_publish,
     run_all,
@@ -22,18 +21,6 @@ from seed_pipelines.control import roles
 from seed_pipelines.errors import DatabaseUnavailable
 
 PUBLICATIONS = 10
-
-
-def look_at_everything(plan):
-    """One statement over all tables: rows of each and one checksum."""
-    parts = [
-        sql.SQL(
-            "(SELECT count(*) || ':' || coalesce(sum(hashtextextended((to_jsonb(t) - {}::text[])::text, 0)), 0)"
-            " FROM {} AS t)"
-        ).format(personal_columns(entity), sql.Identifier("app", entity))
-        for entity in plan.rows
-    ]
-    return sql.SQL("SELECT concat_ws(' ', {}) AS everything").format(sql.SQL(", ").join(parts))
 
 
 class Poller:

@@ -14,7 +14,7 @@ from seeded import request_for
 
 from seed_pipelines import flow
 from seed_pipelines.control import outbox
-from seed_pipelines.errors import EarlierReportWaits, ReportNotStored
+from seed_pipelines.errors import EarlierReportWaits, ReportNotStored, Unexpected
 from seed_pipelines.evidence.deliver import deliver_waiting
 from seed_pipelines.evidence.verify import payload_of, verify_chain, verify_envelope
 from seed_pipelines.orchestration.report_sensor import report_sensor
@@ -95,6 +95,23 @@ def test_another_tenants_report_does_not_wait(seeded, ended, tmp_path):
     assert payload_of(chain(seeded, store, [other])[0])["previous_report_hash"] is None
 
 
+def test_a_fault_of_our_own_in_one_report_does_not_keep_the_others_and_tells_no_text(seeded, ended, tmp_path):
+    [broken], [other] = ended(1), ended(1, tenant="globex")
+
+    class OneTenantBroken(FileStore):
+        def put(self, key, body):
+            if "/acme/" in key:
+                raise ZeroDivisionError("customer 529.982.247-25 has no income")
+            return super().put(key, body)
+
+    delivered = {delivery.seed_run_id: delivery for delivery in deliver(seeded, OneTenantBroken(tmp_path))}
+    assert delivered[other].error is None
+    assert (type(delivered[broken].error), delivered[broken].environment) == (Unexpected, "dev")
+    assert "529" not in str(delivered[broken].error)
+    assert "ZeroDivisionError" in str(delivered[broken].error)
+    assert [delivery.error for delivery in deliver(seeded, FileStore(tmp_path))] == [None]
+
+
 def test_two_writers_at_once_write_each_report_once_and_one_chain(seeded, ended, tmp_path):
     ids, store = ended(6), FileStore(tmp_path)
     with ThreadPoolExecutor(max_workers=3) as writers:
@@ -127,6 +144,7 @@ def test_the_sensor_raises_an_alert_until_the_report_is_written(seeded, ended, t
     assert f"REPORT OVERDUE: seed run {seed_run_id} of dev/acme is without its verified report since" in caplog.text
     told = "".join(path.read_text() for path in (tmp_path / "home/telemetry").iterdir())
     assert "seed_reports_overdue" in told
+    assert "seed_report_errors" in told
     caplog.clear()
     tick(seeded, tmp_path, f"file://{tmp_path}/reports", caplog)
     assert "OVERDUE" not in caplog.text

@@ -61,6 +61,8 @@ FORBIDDEN_TO_THE_LOADER = [
     "UPDATE seed_control.report_outbox SET queued_at = now()",
     "INSERT INTO seed_control.seed_run_transition VALUES ('published', 'running')",
     "UPDATE seed_control.migration SET sha256 = ''",
+    "UPDATE seed_control.data_key SET wrapped = ''",
+    "DELETE FROM seed_control.data_key",
     "SELECT seed_control.drop_build('{run}')",
     "SELECT seed_control.protect('customers')",
     "SELECT seed_control.leaf_of('customers', '{run}')",
@@ -88,6 +90,7 @@ FORBIDDEN_TO_THE_AUDITOR = [
     "DELETE FROM seed_control.checkpoint",
     "INSERT INTO seed_control.lease (tenant) VALUES ('acme')",
     "UPDATE seed_control.report_outbox SET uri = 'mine'",
+    "SELECT wrapped FROM seed_control.data_key",
     "SELECT seed_control.discard_build('{run}')",
     "SET ROLE seed_owner",
 ]

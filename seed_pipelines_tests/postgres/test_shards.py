@@ -122,6 +122,29 @@ def test_a_shard_that_is_done_stays_done_for_whoever_comes_again(seeded, open_se
     assert (shard_row(seeded)["state"], shard_row(seeded)["attempt"]) == ("done", 2)
 
 
+def test_a_worker_that_comes_again_for_a_shard_that_is_in_is_content_with_the_publication(
+    seeded, open_session, monkeypatch
+):
+    plan, first, again = lean_plan(customers=40, shards=2), open_session(), open_session()
+    run = begun(first, plan)
+    load_all(first, plan, run)
+    flow.publish(first, plan, run, shard="0000")
+    begun_again = begun(again, plan)
+    claim = runs.claim
+
+    def published_meanwhile(*given):
+        claimed = claim(*given)
+        flow.publish(first, plan, run, shard="0001")
+        return claimed
+
+    monkeypatch.setattr(runs, "claim", published_meanwhile)
+    assert begun(open_session(), plan).state is RunState.PUBLISHED
+    assert begun_again.state is RunState.RUNNING
+    loaded = flow.load_entity(again, plan, begun_again, shard="0000", entity="customers")
+    assert (loaded.rows, loaded.fence, loaded.sealed) == (20, None, True)
+    assert flow.publish(again, plan, begun_again, shard="0000").generation is None
+
+
 def test_a_superseded_worker_that_leaves_does_not_stop_the_newer_one(seeded, open_session):
     plan, first, second = lean_plan(customers=4), open_session(), open_session()
     run = begun(first, plan)

@@ -39,8 +39,9 @@ def test_the_readme_is_short():
     assert len(README.splitlines()) <= 150
 
 
-def test_every_guarantee_names_a_test_that_exists():
-    rows = re.findall(r"\| `([\w/]+\.py)::(\w+)` \|", README)
+@pytest.mark.parametrize("page", ["README.md", "docs/promises.md"])
+def test_every_guarantee_names_a_test_that_exists(page):
+    rows = re.findall(r"\| `([\w/]+\.py)::(\w+)` \|", (ROOT / page).read_text())
     assert len(rows) >= 10
     for file, test in rows:
         text = (ROOT / "seed_pipelines_tests" / file).read_text()

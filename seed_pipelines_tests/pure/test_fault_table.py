@@ -1,4 +1,4 @@
-"""docs/faults.md names tests that exist and codes that errors have."""
+"""docs/discussion/faults.md names tests that exist and codes that errors have."""
 
 import re
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from seed_pipelines.errors import error_class_of
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs/faults.md").read_text()
+PAGE = (ROOT / "docs/discussion/faults.md").read_text()
 TESTS = ROOT / "seed_pipelines_tests"
 
 

@@ -4,10 +4,13 @@ import fastfpe.ff1
 import ffx
 import numpy as np
 import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 from hypothesis import given
 from hypothesis import strategies as st
 
 from seed_pipelines.errors import SmallDomain
+from seed_pipelines.generate.identifiers import ascii_table, cpf_check_digits, texts
 from seed_pipelines.mask.aes_columns import CHUNK_ROWS
 from seed_pipelines.mask.ff1 import IntegerCipher, permute, unpermute
 from seed_pipelines.mask.ff1_digits import DigitCipher
@@ -63,11 +66,23 @@ def test_numbers_give_the_published_samples_in_both_directions(sample):
     assert ff1.decrypt(np.array([int(cipher)], dtype=np.uint64)).tolist() == [int(plain)]
 
 
-def test_a_hundred_thousand_random_numbers_are_those_of_fastfpe():
+def test_a_hundred_thousand_random_numbers_are_those_of_fastfpe_and_of_libffx():
     values = random_numbers(10, 9, rows=100_000)
     ours = IntegerCipher(key=KEY, length=9, tweaks=(b"cpf",)).encrypt(values).tolist()
     key, tweak = KEY.hex(), b"cpf".hex()
-    assert ours == [int(fastfpe.ff1.encrypt(key, tweak, ALPHABET[:10], f"{value:09d}")) for value in values.tolist()]
+    plain = [f"{value:09d}" for value in values.tolist()]
+    assert ours == [int(fastfpe.ff1.encrypt(key, tweak, ALPHABET[:10], text)) for text in plain]
+    reference = ffx.FF1(KEY, radix=10)
+    assert ours == [int(reference.encrypt(text, tweak=b"cpf")) for text in plain]
+
+
+@pytest.mark.parametrize(("cpf", "masked"), [("11144477735", "27034908362"), ("52998224725", "91398069361")])
+def test_the_nine_digits_of_two_known_cpfs_are_permuted_as_an_independent_calculation_did(cpf, masked):
+    prk = (1).to_bytes(32, "big")
+    key = HKDFExpand(algorithm=hashes.SHA256(), length=32, info=b"fpe|v1|cpf").derive(prk)
+    made = IntegerCipher(key=key, length=9, tweaks=(b"cpf|base9",)).encrypt(np.array([int(cpf[:9])], dtype=np.uint64))
+    base = f"{made[0]:09d}"
+    assert base + texts(cpf_check_digits(ascii_table((base,)))).to_pylist()[0] == masked
 
 
 @pytest.mark.parametrize("key_bytes", [16, 24, 32])

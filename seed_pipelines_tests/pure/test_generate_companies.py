@@ -8,7 +8,7 @@ import pytest
 from factories import make_plan
 from validate_docbr import CNPJ
 
-from seed_pipelines.generate.oracle import OracleSample, compare_with_oracle
+from seed_pipelines.generate.oracle import Oracle, OracleSample, compare_with_oracle
 from seed_pipelines.generate.people import (
     borrowers,
     customer_cities,
@@ -141,4 +141,5 @@ def test_iof_follows_the_kind_of_borrower():
 def test_the_official_calculation_agrees_on_loans_of_companies():
     first = int(np.flatnonzero(_borrower_of_loans() != Borrower.PF)[5])
     part = LOANS.slice(first, 30)
-    assert compare_with_oracle(PLAN, "loans", first_row=first, rows=part, sample=30) == OracleSample(loans=30)
+    oracle = Oracle(loans_per_batch=30)
+    assert compare_with_oracle(PLAN, "loans", first_row=first, rows=part, oracle=oracle) == OracleSample(loans=30)

@@ -4,7 +4,7 @@ import pyarrow as pa
 import pytest
 from factories import make_plan
 
-from seed_pipelines.generate.oracle import compare_with_oracle
+from seed_pipelines.generate.oracle import Oracle, compare_with_oracle
 from seed_pipelines.generate.rows import generate
 
 PLAN = make_plan(customers=400, mode="carga")
@@ -51,7 +51,8 @@ def test_contract_numbers_are_sixteen_digits_and_unique_across_modes():
 
 
 def test_the_official_calculation_agrees_with_every_contract():
-    checked = compare_with_oracle(PLAN, "contracts", first_row=0, rows=CONTRACTS.slice(0, 60), sample=60)
+    rows, oracle = CONTRACTS.slice(0, 60), Oracle(loans_per_batch=60)
+    checked = compare_with_oracle(PLAN, "contracts", first_row=0, rows=rows, oracle=oracle)
     assert checked.loans == 60
     assert checked.differing == ()
 
@@ -67,4 +68,5 @@ def test_a_contract_that_is_off_by_one_is_named(column):
     broken = pa.RecordBatch.from_arrays(
         [moved if index == place else rows[index] for index in range(rows.num_columns)], schema=rows.schema
     )
-    assert compare_with_oracle(PLAN, "contracts", first_row=100, rows=broken, sample=20).differing == (7,)
+    checked = compare_with_oracle(PLAN, "contracts", first_row=100, rows=broken, oracle=Oracle(loans_per_batch=20))
+    assert checked.differing == (7,)

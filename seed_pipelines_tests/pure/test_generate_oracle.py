@@ -4,7 +4,7 @@ import pyarrow as pa
 import pytest
 from factories import make_plan
 
-from seed_pipelines.generate.oracle import OracleSample, compare_with_oracle
+from seed_pipelines.generate.oracle import Oracle, OracleSample, compare_with_oracle
 from seed_pipelines.generate.rows import generate
 
 PLAN = make_plan(customers=60, mode="carga")
@@ -14,7 +14,7 @@ INSTALLMENTS = generate(PLAN, "installments", first_row=FIRST, rows=COUNT)
 
 
 def _compare(entity, rows, first_row, sample=1_000):
-    return compare_with_oracle(PLAN, entity, first_row=first_row, rows=rows, sample=sample)
+    return compare_with_oracle(PLAN, entity, first_row=first_row, rows=rows, oracle=Oracle(loans_per_batch=sample))
 
 
 def _with(batch, column, row, add):

@@ -98,6 +98,13 @@ def test_with_few_categories_suppliers_are_booked_on_what_there_is(categories):
     assert set(_rows(categories=categories)["category_id"].to_pylist()) <= known
 
 
+@pytest.mark.parametrize("percent", [0, 3, 50])
+def test_exactly_the_planned_suppliers_are_blocked(percent):
+    rows = _rows(suppliers=1_000, mode="carga", states={"suppliers": {"blocked": percent}}).column("status").to_pylist()
+    assert rows.count("blocked") == 10 * percent
+    assert rows.count("active") == 1_000 - 10 * percent
+
+
 def test_masked_documents_of_both_kinds_stay_valid_and_unique():
     masked = mask_documents(BATCH["document_number"], key=bytes(range(32)), column="suppliers.document_number")
     documents = masked.to_pylist()

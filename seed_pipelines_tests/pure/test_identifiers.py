@@ -34,7 +34,10 @@ def test_published_cpfs_have_these_check_digits(cpf):
 
 @pytest.mark.parametrize(
     "cnpj",
-    ["12ABC34501DE35", "11222333000181", "60701190000104", "00360305000104", "18236120000158", "12ABC345000188"],
+    [
+        *("12ABC34501DE35", "11222333000181", "60701190000104", "60746948000112", "90400888000142", "00360305000104"),
+        *("18236120000158", "00000000000191", "12ABC345000188", "00A00000000122", "18781203000128", "22335408000157"),
+    ],
 )
 def test_published_cnpjs_have_these_check_digits(cnpj):
     assert texts(cnpj_check_digits(ascii_table((cnpj[:12],)))).to_pylist() == [cnpj[12:]]

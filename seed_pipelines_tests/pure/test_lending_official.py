@@ -4,7 +4,9 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
-from lending_cases import PUBLISHED, PUBLISHED_CONTRACTS, contract, published_rows
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from lending_cases import PUBLISHED, PUBLISHED_CONTRACTS, contract, contracts, published_rows
 
 from seed_pipelines.errors import IofRateUnknown
 from seed_pipelines.lending.conventions import Borrower, FirstDue, System
@@ -17,6 +19,7 @@ from seed_pipelines.lending.official import (
 )
 from seed_pipelines.lending.official_charges import (
     annual_of_monthly,
+    monthly_of_annual,
     official_cet,
     official_gross_up,
     official_iof,
@@ -145,6 +148,28 @@ def test_iof_is_summed_raw_and_rounded_once(count, daily_e8, raw, total):
     assert official_iof(rows, released_on=RELEASED_ON, rate=rate(daily_e8)) == Decimal(total)
 
 
+@pytest.mark.parametrize(
+    ("count", "daily_e8", "by_installment", "by_component"),
+    [
+        (12, 8_200, "205.38", "205.38"),
+        (12, 4_100, "121.69", "121.69"),
+        (12, 2_740, "93.93", "93.91"),
+        (12, 1_370, "65.97", "65.97"),
+        (24, 8_200, "279.14", "279.11"),
+        (24, 4_100, "158.58", "158.56"),
+    ],
+)
+def test_rounding_iof_earlier_would_give_other_published_cents(count, daily_e8, by_installment, by_component):
+    rows = official_schedule(contract(count=count))
+    ways = {
+        by_installment: [rate(daily_e8)],
+        by_component: [rate(daily_e8, 0), rate(0)],
+    }
+    for expected, parts in ways.items():
+        each = (official_iof([row], released_on=RELEASED_ON, rate=part) for row in rows for part in parts)
+        assert sum(each) == Decimal(expected)
+
+
 def test_iof_of_each_installment_is_the_published_one():
     rows = official_schedule(contract())
     for row, published in zip(rows, PUBLISHED["iof_pf_price_12"], strict=True):
@@ -205,6 +230,27 @@ def test_a_financed_loan_covers_what_was_asked_and_its_own_iof(asked, count, pri
     assert official_gross_up(terms, Borrower.PF) == (Decimal(principal), Decimal(iof))
     rows = official_schedule(contract(principal, count=count))
     assert (rows[0].payment, rows[-1].payment) == (Decimal(payment), Decimal(last))
+
+
+@pytest.mark.parametrize(
+    ("name", "asked"), [("financed_net10000_tac0_12x", "10000.00"), ("financed_net10000_tac150_12x", "10150.00")]
+)
+def test_a_published_financed_loan_has_its_iof_payment_and_cet(name, asked):
+    published = {key: value for key, value in PUBLISHED[name].items() if key != "schedule"}
+    principal, iof = official_gross_up(contract(asked), Borrower.PF)
+    rows = official_schedule(contract(str(principal)))
+    cet = official_cet(Decimal(10000), released_on=RELEASED_ON, payments=dated(rows))
+    made = {"principal": principal, "iof": iof, "pmt": rows[0].payment, "cet": cet.quantize(Decimal("1e-12"))}
+    assert {key: str(value) for key, value in made.items()} == published
+
+
+def test_the_published_month_end_loan_has_its_iof_and_cet():
+    terms, published = PUBLISHED_CONTRACTS["month-end"][0], PUBLISHED["price_5000_5.99pct_6_monthend"]
+    rows = official_schedule(terms)
+    iof = official_iof(rows, released_on=terms.released_on, rate=rate(8_200))
+    assert (str(iof), str(terms.principal - iof)) == (published["iof"], published["fc0"])
+    cet = official_cet(terms.principal - iof, released_on=terms.released_on, payments=dated(rows))
+    assert str(cet.quantize(Decimal("1e-12"))) == published["cet"]
 
 
 @pytest.mark.parametrize(
@@ -270,19 +316,21 @@ def test_one_payment_after_365_days_makes_the_cet_plain():
     [
         (date(2026, 1, 10), "44.5450212609"),
         (date(2024, 1, 15), "44.0752318892"),
+        (date(2025, 1, 15), "44.55"),
         (date(2026, 7, 1), "43.3853805792"),
     ],
 )
 def test_the_central_banks_example_by_real_dates(released_on, percent):
     payments = [(months_after(released_on, number), Decimal("205.73")) for number in range(1, 6)]
     made = official_cet(Decimal(940), released_on=released_on, payments=payments)
-    assert abs(made * 100 - Decimal(percent)) < Decimal("1e-10")
+    assert (made * 100).quantize(Decimal(percent)) == Decimal(percent)
 
 
 def test_the_central_banks_example_by_equal_months_is_the_published_one():
     monthly_rate = Decimal("1.12") ** (Decimal(1) / 12) - 1
     payment = official_price_payment(Decimal(1000), monthly_rate=monthly_rate, count=5)
     monthly = official_periodic_cet(Decimal(940), payments=[payment] * 5)
+    assert monthly_rate.quantize(Decimal("1e-17")) == Decimal("0.00948879293458297")
     assert payment == Decimal("205.73")
     assert abs(monthly - Decimal("0.030813013590")) < Decimal("1e-12")
     assert percent_a_year(annual_of_monthly(monthly)) == Decimal("43.93")
@@ -291,6 +339,25 @@ def test_the_central_banks_example_by_equal_months_is_the_published_one():
 def test_a_percentage_is_rounded_half_to_even():
     assert percent_a_year(Decimal("0.43925")) == Decimal("43.92")
     assert percent_a_year(Decimal("0.43935")) == Decimal("43.94")
+
+
+def test_dates_make_the_cet_another_than_twelve_equal_months_would():
+    assert percent_a_year(annual_of_monthly(Decimal("0.02"))) == Decimal("26.82")
+
+
+@pytest.mark.parametrize(("annual", "monthly"), [("0.3214078905", "2.35"), ("0.3601563827", "2.60")])
+def test_the_monthly_cet_of_the_financed_loans_is_the_published_one(annual, monthly):
+    assert percent_a_year(monthly_of_annual(Decimal(annual))) == Decimal(monthly)
+
+
+@given(terms=contracts(convention=FirstDue.ACTUAL_DAYS_30), withheld=st.integers(0, 60))
+@settings(max_examples=40, deadline=None)
+def test_cet_solves_its_equation_for_any_loan(terms, withheld):
+    net = max(terms.principal * (100 - withheld) / 100, Decimal("0.01"))
+    payments = dated(official_schedule(terms))
+    made = official_cet(net, released_on=terms.released_on, payments=payments)
+    value = sum(paid / (1 + made) ** (Decimal((due_on - terms.released_on).days) / 365) for due_on, paid in payments)
+    assert abs(value - net) <= net * Decimal("1e-18")
 
 
 @pytest.mark.parametrize("net", ["0.01", "5000.00", "11347.15", "20000.00"])

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from seed_pipelines.errors import MaskKeyUnavailable
+from seed_pipelines.errors import MaskKeyDiverged, MaskKeyUnavailable
 from seed_pipelines.mask.keys import FieldKeys, KeyOrigin, mask_keys
 
 PRK = bytes(range(32))
@@ -53,6 +53,25 @@ def test_another_environment_tenant_version_or_secret_has_other_keys(other):
     assert not secrets_of(make_keys().column("customers", "name")) & secrets_of(
         make_keys(**other).column("customers", "name")
     )
+
+
+def test_a_data_key_encrypts_at_rest_and_changes_no_mask_and_no_digest():
+    derived = make_keys().column("customers", "name")
+    with FieldKeys(PRK, environment="dev", tenant="acme", data_key=bytes(32)) as keys:
+        column = keys.column("customers", "name")
+    assert (column.ff1, column.digest) == (derived.ff1, derived.digest)
+    assert not {column.pgp.passphrase, column.pgp.salt, column.pgp.lead_key} & secrets_of(derived)
+    # Changing the derivation closes every column that is encrypted.
+    assert column.pgp.passphrase == "54c8eb9743b3806858efbfe577ebc8504731767a4d5062de362d4428b765a71c"
+
+
+@pytest.mark.parametrize(
+    ("key_check", "data_key_check"), [("0" * 16, None), (make_keys().key_check, "0" * 16)], ids=["mask", "data"]
+)
+def test_keys_that_are_not_those_that_a_seed_run_began_with_are_told_apart(key_check, data_key_check):
+    make_keys().assert_same(make_keys().key_check, data_key_check=None)
+    with pytest.raises(MaskKeyDiverged):
+        make_keys().assert_same(key_check, data_key_check=data_key_check)
 
 
 def test_names_do_not_run_into_each_other():

@@ -46,8 +46,10 @@ def test_blocking_ddl_is_refused(statement: str, rule: str) -> None:
         "CREATE TABLE seed_control.note (id bigint PRIMARY KEY, body text NOT NULL);",
         "ALTER TABLE app.loans ADD COLUMN note text;",
         "ALTER TABLE app.loans ADD CONSTRAINT positive CHECK (principal_cents > 0) NOT VALID;",
+        # A contracting one says that it means it.
+        "-- squawk-ignore ban-drop-column\nALTER TABLE app.loans DROP COLUMN note;",
     ],
 )
-def test_an_expanding_migration_passes(statement: str) -> None:
+def test_a_migration_that_expands_or_means_to_contract_passes(statement: str) -> None:
     ended = linted(statement)
     assert (ended.returncode, ended.stdout) == (0, "")

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from broken_schemas import SCHEMA_BREAKAGES
 
 from seed_pipelines.cli import preflight_parts
 from seed_pipelines.load.migrated_functions import migrated_functions
@@ -41,3 +42,7 @@ def test_a_later_migration_defines_a_function_anew():
 def _in_page_order():
     inside = [check for check in preflight_parts.CHECKS if check.query or check.name in ("migrations", "canary")]
     return [check for check in preflight_parts.CHECKS if check not in inside] + inside
+
+
+def test_there_are_more_than_seventy_ways_to_break_a_schema_for_the_preflight_to_notice():
+    assert len({breakage.statements for breakage in SCHEMA_BREAKAGES}) > 70

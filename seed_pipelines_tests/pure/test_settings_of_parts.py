@@ -52,3 +52,18 @@ def test_logs_are_json_where_that_is_asked_for(text, is_json):
 def test_another_form_of_logs_is_refused():
     with pytest.raises(SettingNotUsable, match="SEED_LOG='xml': it has to be json"):
         from_environment({"SEED_LOG": "xml"})
+
+
+def test_a_trace_has_an_address_only_where_its_id_has_a_place():
+    url = "https://tracing.test/trace/{trace_id}?org=1"
+    assert from_environment({"SEED_TRACE_URL": url}).trace_url == url
+    assert from_environment({}).trace_url is None
+
+
+@pytest.mark.parametrize(
+    "url", ["https://tracing.test/trace/", "ftp://tracing.test/{trace_id}", "https://me:word@tracing.test/{trace_id}"]
+)
+def test_what_is_no_address_of_traces_is_refused_and_not_shown(url):
+    with pytest.raises(SettingNotUsable, match="SEED_TRACE_URL") as refused:
+        from_environment({"SEED_TRACE_URL": url})
+    assert url not in str(refused.value)

@@ -146,5 +146,59 @@ def test_help_imports_nothing_heavy():
     assert done.stdout.strip() == "[]"
 
 
+def test_the_doctor_finds_an_installation_in_order(workplace, first_run):
+    done = call(workplace, "doctor", "--json")
+    found = json.loads(done.stdout)
+    assert [check for check in found["checks"] if not check["ok"]] == []
+    assert (done.returncode, found["ok"]) == (0, True)
+    names = [check["check"] for check in found["checks"]]
+    assert {"python", "manifests", "database", "migrations", "roles", "clock", "disk"} <= set(names)
+    assert {"vault", "report-store", "telemetry", "dagster", "dagster-webserver", "api-access"} <= set(names)
+
+
+def test_the_doctor_says_what_is_not_in_order_and_what_to_do(workplace, tmp_path):
+    broken = tmp_path / "manifests/dev/acme.yaml"
+    broken.parent.mkdir(parents=True)
+    broken.write_text("metadata: [")
+    elsewhere = {
+        "SEED_HOME": str(tmp_path / "home"),
+        "SEED_MANIFESTS_DIR": str(tmp_path / "manifests"),
+        "SEED_DATABASE_URL": "postgresql://seed_loader:only-for-tests@127.0.0.1:9/app",
+        "SEED_API_JWKS": str(tmp_path / "no-keys.json"),
+        "DAGSTER_HOME": str(tmp_path),
+    }
+    done = call(workplace, "doctor", "--environment", "staging", "--json", **elsewhere)
+    assert done.returncode == 3
+    wrong = {check["check"]: check for check in json.loads(done.stdout)["checks"] if not check["ok"]}
+    assert set(wrong) == {
+        *("manifests", "database", "migrations", "roles", "clock", "vault", "report-store", "telemetry"),
+        *("dagster", "dagster-webserver", "api-access"),
+    }
+    assert all(check["remedy"] for check in wrong.values())
+    assert "only-for-tests" not in done.stdout
+
+
+def test_watch_of_a_run_that_has_ended_says_how_by_its_exit_code(workplace, first_run):
+    done = call(workplace, "watch", first_run["seed_run_id"])
+    assert done.returncode == 0, done.stderr
+    assert f"published: {sum(rows['actual'] for rows in first_run['rows'].values())} of" in done.stdout.replace(",", "")
+
+
+def test_seed_runs_are_completed_by_their_ids(workplace, first_run):
+    id_ = first_run["seed_run_id"]
+    words = {"COMP_WORDS": f"seed-data watch {id_[:6]}", "COMP_CWORD": "2"}
+    assert id_ in call(workplace, _SEED_DATA_COMPLETE="complete_bash", **words).stdout.splitlines()
+
+
+def test_a_token_of_this_machine_is_for_dev_only_and_for_an_hour_at_most(workplace):
+    made = call(workplace, "token", "--minutes", "5", "--json")
+    assert json.loads(made.stdout)["expires_in"] == 300
+    for environment in ({"CI": "true"}, {"SEED_ENVIRONMENT": "staging"}):
+        refused = call(workplace, "token", **environment)
+        assert (refused.returncode, refused.stdout) == (3, "")
+        assert "local-token-refused" in refused.stderr
+    assert call(workplace, "token", "--minutes", "61").returncode == 2
+
+
 def _runs(place):
     return json.loads(call(place, "status", "--json").stdout)

@@ -9,6 +9,7 @@ import pytest
 from faulty_proxy import answer
 from staging_worker import SHARD, Worker
 
+from seed_pipelines.control import data_keys
 from seed_pipelines.errors import (
     ReportNotStored,
     ReportStoreNotReady,
@@ -20,6 +21,7 @@ from seed_pipelines.errors import (
     VaultUnavailable,
 )
 from seed_pipelines.evidence.verify import verify_envelope
+from seed_pipelines.outside.vault import Vault, wrapping_key_name
 
 pytest_plugins = ("staging",)
 
@@ -126,11 +128,27 @@ def test_the_key_rotates_in_the_middle_of_a_run_and_the_values_stay(staging):
     rotated.load(*rotated.entities[:4])
     staging.vault.client().secrets.transit.rotate_key("seed-staging-acme")
     staging.vault.client().secrets.transit.rotate_key("seed-report-staging")
+    assert rewrapped(staging).generation == 2
     rotated.load(*rotated.entities[4:])
     second = rotated.publish()
     assert (second.generation, second.dataset_hash) == (2, first.dataset_hash)
     assert masked(staging) == before
     assert [delivery.error for delivery in rotated.deliver()] == [None, None]
+    # What was written before the rotation and what was written after it opens with the same key.
+    with rotated.step("read") as (session, _):
+        passphrase = session.keys.column("customers", "name").pgp.passphrase
+        assert session.keys.origin.wrapping_version > 1
+    opened = "SELECT count(pgp_sym_decrypt(name, %(key)s)) FROM app.customers"
+    with staging.seeded.superuser() as connection:
+        connection.execute("CREATE EXTENSION IF NOT EXISTS pgcrypto")
+        assert connection.execute(opened, {"key": passphrase}).fetchone()["count"] == 40
+
+
+def rewrapped(staging):
+    """The data key of the tenant, wrapped by a newer version of its wrapping key."""
+    with staging.seeded.connection() as connection, Vault(staging.vault.settings()) as vault:
+        vault.rotate(wrapping_key_name("staging", "acme"))
+        return data_keys.rewrap(connection, vault, environment="staging", tenant="acme")
 
 
 @pytest.mark.parametrize("behaviour", [400, "reject-one", "html"], ids=["refuses", "rejects one", "login page"])
@@ -170,6 +188,7 @@ def test_nothing_is_published_while_the_publishing_step_itself_loses_spans(stagi
     [
         pytest.param("vault", "down", VaultUnavailable, id="vault down"),
         pytest.param("vault", answer(403, b"{}"), VaultRefused, id="vault denies"),
+        pytest.param("vault", "hang", VaultUnavailable, id="vault never answers"),
         pytest.param("worm", "down", ReportNotStored, id="store down"),
         pytest.param("worm", answer(503), ReportNotStored, id="store busy"),
         pytest.param("worm", answer(403, NOT_FOUND_XML, "application/xml"), ReportNotStored, id="store denies"),

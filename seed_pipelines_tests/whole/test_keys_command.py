@@ -6,7 +6,9 @@ import sys
 
 import pytest
 
+from seed_pipelines.control import data_keys
 from seed_pipelines.mask.keys import mask_keys
+from seed_pipelines.outside.vault import Vault
 
 pytest_plugins = ("openbao",)
 
@@ -21,12 +23,13 @@ def vault(vault_server):
 
 
 @pytest.fixture
-def keys(vault, tmp_path):
+def keys(vault, tmp_path, seeded):
     def run(*arguments, **variables):
         environment = {
             "PATH": "/usr/bin:/bin",
             "PYTHONPATH": ":".join(sys.path),
             "SEED_HOME": str(tmp_path),
+            "SEED_DATABASE_URL": seeded.loader_url,
             "SEED_VAULT_ADDR": vault.addr,
             "SEED_VAULT_TOKEN": vault.settings().token,
         }
@@ -50,16 +53,37 @@ def test_status_shows_what_a_report_will_say_of_the_key(keys, vault, tmp_path):
     assert len(found["signing_key"]["public_key_sha256"]) == 64
 
 
-def test_a_rotation_adds_a_version_and_the_key_check_stays(keys):
-    before = json.loads(keys("status", "staging", "keyring", "--json").stdout)
+def test_a_rotation_moves_the_versions_on_and_every_key_stays_what_it_is(keys, vault, seeded):
+    before = data_key(vault, seeded)
+    status = json.loads(keys("status", "staging", "keyring", "--json").stdout)
+    assert (status["data_key"]["key"], status["data_key"]["generation"]) == ("seed-staging-keyring.data", 1)
     rotated = keys("rotate", "staging", "keyring")
     assert rotated.returncode == 0, rotated.stderr
+    newest = before.wrapped.key_version + 1
     assert "runs go on with version 1, which SEED_VAULT_KEY_VERSION pins: no masked value changes" in rotated.stdout
+    assert f"the data key is wrapped at version {newest} (generation 2)" in rotated.stdout
     after = json.loads(keys("status", "staging", "keyring", "--json").stdout)
-    assert after["latest_version"] == before["latest_version"] + 1
-    assert after["key_check"] == before["key_check"]
+    assert (after["latest_version"], after["key_check"]) == (status["latest_version"] + 1, status["key_check"])
+    assert (after["data_key"]["wrapped_version"], after["data_key"]["generation"]) == (newest, 2)
+    assert after["data_key"]["key_check"] == status["data_key"]["key_check"]
+    assert data_key(vault, seeded).secret == before.secret
     newer = json.loads(keys("status", "staging", "keyring", "--json", SEED_VAULT_KEY_VERSION="2").stdout)
-    assert newer["key_check"] not in (None, before["key_check"])
+    assert newer["key_check"] not in (None, status["key_check"])
+
+
+def data_key(vault, seeded):
+    with seeded.connection() as connection, Vault(vault.settings()) as session:
+        return data_keys.data_key_of(connection, session, environment="staging", tenant="keyring")
+
+
+def test_without_the_database_nothing_is_rotated(keys, vault):
+    def version():
+        return vault.client().secrets.transit.read_key("seed-staging-keyring.data")["data"]["latest_version"]
+
+    before = version()
+    refused = keys("rotate", "staging", "keyring", SEED_DATABASE_URL="postgresql://seed_loader@127.0.0.1:9/none")
+    assert (refused.returncode, "database-unavailable" in refused.stderr) == (4, True), refused.stderr
+    assert version() == before
 
 
 def test_the_signing_key_is_rotated_only_when_it_is_asked_for(keys):

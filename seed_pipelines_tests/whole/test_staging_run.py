@@ -16,7 +16,7 @@ from seed_pipelines import catalog
 from seed_pipelines.evidence.verify import verify_envelope
 from seed_pipelines.generate.rows import generate
 
-pytest_plugins = ("staging",)
+pytest_plugins = ("staging", "sentry_receiver")
 
 SEED_DATA = str(Path(sys.executable).with_name("seed-data"))
 # Shorter values (a house number, an agency) are in any output by chance.
@@ -56,6 +56,7 @@ def test_a_staging_run_is_masked_signed_locked_and_traced(staging, variables, tm
     assert verification.ok, verification.doubts
     report = json.loads(body)["payload"]
     assert report["masking_key"]["source"] == "vault"
+    assert report["masking_key"]["wrapping_key"] == "seed-staging-acme.data"
     assert report["telemetry"]["ok"] is True
     spans = {span.name for span in staging.receiver.spans}
     assert {"seed.run", "seed.batch", "seed.manifest.validate"} <= spans
@@ -134,21 +135,33 @@ def test_without_one_of_them_nothing_is_written(staging, variables, away, code):
     ids=["vault denies", "store denies", "receiver refuses"],
 )
 def test_a_fault_in_the_middle_of_a_dagster_run_fails_it_and_the_same_command_finishes_it(
-    staging, variables, part, connections, fault, code
+    staging, variables, sentry, part, connections, fault, code
 ):
     staging.proxies[part].set_after(connections, fault)
-    done = run(variables)
+    done = run(variables | {"SENTRY_DSN": sentry.dsn})
     assert done.returncode in (3, 4), done.stdout + done.stderr
     assert json.loads(done.stdout)["error"]["code"].startswith(code)
     assert staging.seeded.value("SELECT state FROM seed_control.seed_run") == "failed"
     assert staging.seeded.value("SELECT count(*) FROM seed_control.checkpoint") > 0
     assert staging.seeded.value("SELECT count(*) FROM app.customers") == 0
     assert staging.reports() == []
+    assert_told_and_nothing_else(staging, sentry, code)
     staging.proxies[part].set(None)
     done = run(variables)
     assert done.returncode == 0, done.stdout + done.stderr
     assert staging.seeded.value("SELECT count(*) FROM app.customers") == 40
     assert len(staging.reports()) == 1
+
+
+def assert_told_and_nothing_else(staging, sentry, code):
+    """The error is at Sentry, once for each try, and no personal value is in any byte that went there."""
+    told = sentry.events[-1]
+    assert told["tags"]["error_code"].startswith(code)
+    assert told["environment"] == "staging"
+    personal = personal_values(Worker(staging))
+    assert [value for value in personal if value.encode() in sentry.seen] == []
+    assert PEOPLE.findall(bytes(sentry.seen)) == []
+    assert staging.vault.settings().token.encode() not in sentry.seen
 
 
 def test_the_vault_token_is_in_no_output(variables):

@@ -26,7 +26,7 @@ SIGN = {
     "key_version": 1,
 }
 MASK, SIGNER, OPERATOR = "mask", "report-signer", "key-operator"
-KEY, REPORT_KEY = "seed-policy-acme", "seed-report-policy"
+KEY, REPORT_KEY, WRAPPING_KEY = "seed-policy-acme", "seed-report-policy", "seed-policy-acme.data"
 
 
 @pytest.fixture(scope="module")
@@ -67,11 +67,21 @@ def test_the_signer_policy_is_enough_to_sign(vault_server, tokens):
     assert is_signed_by(signer.public_key_pem, digest=DIGEST, value=signer.sign(DIGEST).value)
 
 
+def test_the_mask_policy_is_enough_to_make_and_open_a_data_key(vault_server, tokens):
+    with Vault(vault_server.settings(token=tokens[MASK])) as vault:
+        wrapped = vault.make_data_key(WRAPPING_KEY)
+        vault.check_wrapping_key(WRAPPING_KEY, version=wrapped.key_version)
+        assert len(vault.unwrap(wrapped)) == 32
+
+
 def test_the_operator_policy_is_enough_to_rotate(vault_server, tokens):
+    with Vault(vault_server.settings(token=tokens[MASK])) as vault:
+        wrapped = vault.make_data_key(WRAPPING_KEY)
     with Vault(vault_server.settings(token=tokens[OPERATOR])) as vault:
         before = vault.key_state(KEY).latest_version
         assert vault.rotate(KEY).latest_version == before + 1
         assert vault.rotate(REPORT_KEY).kind == "rsa-3072"
+        assert vault.rotate(WRAPPING_KEY).latest_version == vault.rewrap(wrapped).key_version
         assert len(vault.derive_prk("policy", "acme")) == 32
 
 
@@ -92,6 +102,19 @@ def test_the_operator_policy_is_enough_to_rotate(vault_server, tokens):
         (MASK, "delete", f"keys/{KEY}", None),
         (MASK, "get", "keys/seed-policy-globex", None),
         (MASK, "post", f"sign/{REPORT_KEY}/sha2-256", SIGN),
+        (MASK, "post", f"datakey/plaintext/{WRAPPING_KEY}", {}),
+        (MASK, "post", f"datakey/wrapped/{WRAPPING_KEY}", {"bits": 128}),
+        (MASK, "post", "datakey/wrapped/seed-policy-globex.data", {}),
+        (MASK, "post", f"encrypt/{WRAPPING_KEY}", {"plaintext": CONSTANT}),
+        (MASK, "post", f"decrypt/{WRAPPING_KEY}", {"batch_input": [{"ciphertext": "vault:v1:AAAA"}]}),
+        (MASK, "post", "decrypt/seed-policy-globex.data", {"ciphertext": "vault:v1:AAAA"}),
+        (MASK, "post", f"rewrap/{WRAPPING_KEY}", {"ciphertext": "vault:v1:AAAA"}),
+        (MASK, "post", f"keys/{WRAPPING_KEY}/rotate", {}),
+        (MASK, "get", f"export/encryption-key/{WRAPPING_KEY}", None),
+        (SIGNER, "post", f"decrypt/{WRAPPING_KEY}", {"ciphertext": "vault:v1:AAAA"}),
+        (OPERATOR, "post", f"decrypt/{WRAPPING_KEY}", {"ciphertext": "vault:v1:AAAA"}),
+        (OPERATOR, "post", f"datakey/plaintext/{WRAPPING_KEY}", {}),
+        (OPERATOR, "post", f"keys/{WRAPPING_KEY}/config", {"min_decryption_version": 2}),
         (SIGNER, "post", f"sign/{REPORT_KEY}/sha2-256", SIGN | {"salt_length": "auto"}),
         (SIGNER, "post", f"sign/{REPORT_KEY}/sha2-256", SIGN | {"signature_algorithm": "pkcs1v15"}),
         (SIGNER, "post", f"sign/{REPORT_KEY}/sha2-256", SIGN | {"prehashed": False}),
@@ -119,3 +142,4 @@ def test_what_the_policies_pin_is_what_the_code_sends(call):
     """The same calls with the values as they are pass: so the ones above are denied for their difference."""
     assert call(MASK, "post", f"hmac/{KEY}/sha2-256", {"input": CONSTANT, "key_version": 1})["data"]["hmac"]
     assert call(SIGNER, "post", f"sign/{REPORT_KEY}/sha2-256", SIGN)["data"]["signature"]
+    assert call(MASK, "post", f"datakey/wrapped/{WRAPPING_KEY}", {})["data"]["ciphertext"]

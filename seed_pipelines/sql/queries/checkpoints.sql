@@ -1,10 +1,10 @@
 -- checkpoint_record --
 -- A batch is in. In the transaction of its rows: rows without a checkpoint would be loaded twice.
 INSERT INTO seed_control.checkpoint (seed_run_id, entity, shard, number, first_row, rows, content_digest, fence,
-    attempt, elapsed_ms, resume_token)
+    attempt, elapsed_ms, oracle_loans, resume_token)
 VALUES (%(seed_run_id)s::uuid, %(entity)s::text, %(shard)s::text, %(number)s::integer, %(first_row)s::bigint,
     %(rows)s::integer, %(content_digest)s::text, %(fence)s::bigint, %(attempt)s::integer, %(elapsed_ms)s::integer,
-    %(resume_token)s::bytea);
+    %(oracle_loans)s::integer, %(resume_token)s::bytea);
 
 -- checkpoints_of_shard --
 -- The batches of one entity in one shard that are in.
@@ -15,7 +15,8 @@ ORDER BY number;
 
 -- checkpoints_of_run --
 -- Every batch of a seed run that is in.
-SELECT entity, shard, number, first_row, rows, content_digest, fence, attempt, elapsed_ms, committed_at
+SELECT entity, shard, number, first_row, rows, content_digest, fence, attempt, elapsed_ms, oracle_loans,
+    committed_at
 FROM seed_control.checkpoint
 WHERE seed_run_id = %(seed_run_id)s::uuid
 ORDER BY entity, shard, number;

@@ -77,12 +77,14 @@ WHERE d.datname = current_database() AND pg_has_role(current_user, d.datdba, 'ME
 UNION ALL
 SELECT 'schema ' || quote_ident(n.nspname)
 FROM pg_namespace AS n
-WHERE n.nspname IN (%(schema)s::text, 'seed_build', 'seed_control') AND pg_has_role(current_user, n.nspowner, 'MEMBER')
+WHERE (n.nspname IN (%(schema)s::text, 'seed_build', 'seed_control')
+        OR n.oid IN (SELECT c.relnamespace FROM pg_class AS c WHERE c.oid = ANY (%(mapped)s::oid[])))
+    AND pg_has_role(current_user, n.nspowner, 'MEMBER')
 UNION ALL
 SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname)
 FROM pg_class AS c
 JOIN pg_namespace AS n ON n.oid = c.relnamespace
-WHERE (n.nspname IN (%(schema)s::text, 'seed_build', 'seed_control') OR c.oid = ANY (%(tables)s::oid[]))
+WHERE (n.nspname IN (%(schema)s::text, 'seed_build', 'seed_control') OR c.oid = ANY (%(tables)s::oid[] || %(mapped)s::oid[]))
     AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND pg_has_role(current_user, c.relowner, 'MEMBER')
 ORDER BY finding;
 
@@ -116,7 +118,7 @@ CROSS JOIN LATERAL (VALUES
     (NOT c.relforcerowsecurity, 'not forced'),
     (NOT row_security_active(c.oid), 'not applied to ' || quote_ident(current_user))
 ) AS f (is_so, what)
-WHERE c.oid = ANY (%(tables)s::oid[]) AND f.is_so
+WHERE c.oid = ANY (%(tables)s::oid[] || %(mapped)s::oid[]) AND f.is_so
 ORDER BY c.relname, f.what;
 
 -- preflight_tenant_policy --
@@ -160,7 +162,7 @@ CROSS JOIN LATERAL (
     CROSS JOIN LATERAL aclexplode(t.attacl) AS g
     WHERE t.attrelid = c.oid
 ) AS a
-WHERE c.oid = ANY (%(tables)s::oid[]) AND a.grantee IN (0, current_user::regrole)
+WHERE c.oid = ANY (%(tables)s::oid[] || %(mapped)s::oid[]) AND a.grantee IN (0, current_user::regrole)
     AND (a.privilege_type NOT IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE') OR a.is_grantable)
 ORDER BY finding;
 
@@ -170,7 +172,7 @@ SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname) || ': rule ' || q
 FROM pg_rewrite AS r
 JOIN pg_class AS c ON c.oid = r.ev_class
 JOIN pg_namespace AS n ON n.oid = c.relnamespace
-WHERE c.oid = ANY (%(tables)s::oid[])
+WHERE c.oid = ANY (%(tables)s::oid[] || %(mapped)s::oid[])
 ORDER BY finding;
 
 -- preflight_triggers --
@@ -202,13 +204,13 @@ WHERE c.oid = ANY (%(tables)s::oid[]) AND f.is_so
 ORDER BY c.relname, f.what;
 
 -- preflight_views --
--- Views that read as their owner and that the loader has any right on. Objects of extensions are left out: whoever
--- installs one has all rights anyway.
+-- Views that read as their owner: those that the loader has any right on, and whoever else's that open personal columns.
+-- Objects of extensions are left out: whoever installs one has all rights anyway.
 SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname) AS finding
 FROM pg_class AS c
 JOIN pg_namespace AS n ON n.oid = c.relnamespace
 WHERE c.relkind = 'v' AND c.oid >= 16384
-    AND (has_table_privilege(c.oid, 'SELECT, INSERT, UPDATE, DELETE')
+    AND (n.nspname = 'app_opened' OR has_table_privilege(c.oid, 'SELECT, INSERT, UPDATE, DELETE')
         OR has_any_column_privilege(c.oid, 'SELECT, INSERT, UPDATE'))
     AND NOT EXISTS (
         SELECT FROM pg_options_to_table(c.reloptions) AS o
@@ -226,16 +228,19 @@ SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname) || CASE c.relkind
     WHEN 'm' THEN ' is a materialized view' WHEN 'f' THEN ' is a foreign table' ELSE ' has no tenant policy' END AS finding
 FROM pg_class AS c
 JOIN pg_namespace AS n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'p', 'm', 'f') AND c.oid >= 16384 AND c.oid <> ALL (%(tables)s::oid[])
+WHERE c.relkind IN ('r', 'p', 'm', 'f') AND c.oid >= 16384 AND c.oid <> ALL (%(tables)s::oid[] || %(mapped)s::oid[])
     AND (has_table_privilege(c.oid, 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE')
         OR has_any_column_privilege(c.oid, 'SELECT, INSERT, UPDATE'))
     AND (c.relkind IN ('m', 'f') OR NOT (
         n.nspname IN ('seed_control', 'seed_build')
         OR c.relrowsecurity AND c.relforcerowsecurity AND EXISTS (
             SELECT FROM pg_policy AS p
-            WHERE p.polrelid = c.oid AND p.polcmd = '*' AND p.polroles = '{0}' AND NOT p.polpermissive
-                AND pg_get_expr(p.polqual, p.polrelid) = %(policy)s::text
-                AND pg_get_expr(p.polwithcheck, p.polrelid) = %(policy)s::text
+            WHERE p.polrelid = c.oid AND p.polcmd = '*' AND p.polroles = '{0}'
+                -- A permissive policy holds where it is alone.
+                AND (NOT p.polpermissive OR 1 = (SELECT count(*) FROM pg_policy AS o WHERE o.polrelid = c.oid))
+                AND pg_get_expr(p.polqual, p.polrelid) IN (%(policy)s::text, %(mapped_policy)s::text)
+                AND coalesce(pg_get_expr(p.polwithcheck, p.polrelid), pg_get_expr(p.polqual, p.polrelid))
+                    IN (%(policy)s::text, %(mapped_policy)s::text)
         )
     ))
     AND NOT EXISTS (
@@ -334,6 +339,8 @@ JOIN pg_namespace AS n ON n.oid = c.relnamespace
 WHERE c.oid >= 16384 AND n.nspname <> 'seed_control'
     -- The server may ask in any order, and the question about a table is an error.
     AND CASE WHEN c.relkind = 'S' THEN has_sequence_privilege(c.oid, 'USAGE, UPDATE') END
+    -- Those that the keys of an application's tables are drawn from have a check of their own.
+    AND c.oid <> ALL (%(mapped_sequences)s::oid[])
 ORDER BY finding;
 
 -- preflight_build_tables --
@@ -429,9 +436,14 @@ SELECT set_config('app.tenant_id', '', true);
 SET LOCAL row_security = off;
 
 -- preflight_open_builds --
--- The build tables that the loader may insert into now.
+-- The build tables that the loader may insert into now. One that is being sealed is locked, and takes nothing more.
 SELECT b.entity, b.table_name
 FROM seed_control.build_table AS b
 JOIN pg_class AS c ON c.relname = b.table_name AND c.relnamespace = 'seed_build'::regnamespace
 WHERE has_table_privilege(c.oid, 'INSERT')
+    AND NOT EXISTS (
+        SELECT FROM pg_locks AS l
+        WHERE l.locktype = 'relation' AND l.relation = c.oid AND l.mode = 'AccessExclusiveLock' AND l.granted
+            AND l.pid <> pg_backend_pid()
+    )
 ORDER BY b.table_name;

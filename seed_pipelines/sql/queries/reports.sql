@@ -1,9 +1,10 @@
 -- reports_waiting --
 -- Seed runs that ended and have no report yet, oldest first.
-SELECT seed_run_id
-FROM seed_control.report_outbox
-WHERE written_at IS NULL
-ORDER BY queued_at
+SELECT o.seed_run_id, r.environment
+FROM seed_control.report_outbox AS o
+JOIN seed_control.seed_run AS r ON r.id = o.seed_run_id
+WHERE o.written_at IS NULL
+ORDER BY o.queued_at
 LIMIT %(limit)s::integer;
 
 -- report_written --

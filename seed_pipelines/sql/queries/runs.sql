@@ -33,14 +33,19 @@ FROM seed_control.idempotency_key
 WHERE environment = %(environment)s::text AND tenant = %(tenant)s::text AND key = %(idempotency_key)s::text;
 
 -- run_to_go_on_with --
--- The newest seed run of this manifest that can go on and that nobody works on.
+-- The newest seed run of this manifest that can go on and that nobody works on: its lease ran out, or what it was at
+-- work for is done, and other shards of it wait for their worker.
 SELECT r.id
 FROM seed_control.seed_run AS r
 WHERE r.environment = %(environment)s::text AND r.tenant = %(tenant)s::text
     AND r.manifest_hash = %(manifest_hash)s::text AND r.generator_version = %(generator_version)s::text
     AND r.finished_at IS NULL AND r.cancel_requested_at IS NULL
-    AND NOT EXISTS (
-        SELECT FROM seed_control.lease AS l WHERE l.holder = r.id AND l.lease_until > clock_timestamp()
+    AND (
+        NOT EXISTS (SELECT FROM seed_control.lease AS l WHERE l.holder = r.id AND l.lease_until > clock_timestamp())
+        OR (
+            EXISTS (SELECT FROM seed_control.seed_shard AS s WHERE s.seed_run_id = r.id AND s.state = 'done')
+            AND NOT EXISTS (SELECT FROM seed_control.seed_shard AS s WHERE s.seed_run_id = r.id AND s.state = 'active')
+        )
     )
 ORDER BY r.started_at DESC
 LIMIT 1;

@@ -1,0 +1,1 @@
+"""The door for HTTP: the same flow as the command line, governed."""

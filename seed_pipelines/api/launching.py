@@ -1,0 +1,108 @@
+"""Dagster, by its webserver's GraphQL: which manifest a job has loaded, and runs of its shards, launched and ended.
+
+A run that was asked for is not asked for twice: who is at work, or waits for its turn, is looked up by the idempotency
+key first. Nothing that Dagster says of an error is passed on, since its messages quote whatever went wrong.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from seed_pipelines.errors import DagsterUnavailable, LaunchRefused
+from seed_pipelines.orchestration import names
+from seed_pipelines.orchestration.names import ManifestName
+
+# As workspace.yaml has it.
+LOCATION, REPOSITORY = "seed_pipelines", "__repository__"
+TRIGGER = "api"
+
+_TIMEOUT = httpx.Timeout(10.0, connect=3.0)
+_PARTITION_TAG = "dagster/partition"
+_WAITING = ("QUEUED", "NOT_STARTED")
+_AT_WORK = ("STARTING", "STARTED", "MANAGED")
+
+_JOB = """query($selector: PipelineSelector!) { pipelineOrError(params: $selector) { __typename
+    ... on Pipeline { tags { key value } } } }"""
+_RUNS = """query($filter: RunsFilter!) { runsOrError(filter: $filter, limit: 1000) { __typename
+    ... on Runs { results { runId status tags { key value } } } } }"""
+_LAUNCH = """mutation($params: ExecutionParams!) { launchRun(executionParams: $params) { __typename
+    ... on LaunchRunSuccess { run { runId } } } }"""
+_TERMINATE = """mutation($runIds: [String!]!) { terminateRuns(runIds: $runIds) { __typename } }"""
+_VERSION = "query { version }"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DagsterRun:
+    """A run that has not ended."""
+
+    id: str
+    shard: str
+    has_begun: bool
+
+
+class Dagster:
+    """One webserver; safe to use from any thread."""
+
+    def __init__(self, url: str) -> None:
+        # Straight to it: a proxy of the environment is for the world outside.
+        self._client = httpx.Client(base_url=url, timeout=_TIMEOUT, trust_env=False)
+
+    def close(self) -> None:
+        self._client.close()
+
+    def assert_answers(self) -> None:
+        """Raises DagsterUnavailable."""
+        self._ask(_VERSION, {})
+
+    def loaded_hash(self, name: ManifestName) -> str | None:
+        """The hash of the manifest that the job was made of; None where there is no such job."""
+        found = self._ask(_JOB, {"selector": _selector(name.job)})["pipelineOrError"]
+        tags = {tag["key"]: tag["value"] for tag in found.get("tags", ())}
+        return tags.get(names.MANIFEST_HASH_TAG)
+
+    def runs_of(self, name: ManifestName, key: str) -> list[DagsterRun]:
+        """The runs of an idempotency key that wait or are at work."""
+        tags = _as_list(name.tags | {names.IDEMPOTENCY_KEY_TAG: key})
+        answer = self._ask(_RUNS, {"filter": {"tags": tags, "statuses": [*_WAITING, *_AT_WORK]}})
+        return [_run_of(found) for found in answer["runsOrError"].get("results", ())]
+
+    def launch(self, name: ManifestName, shard: str, tags: Mapping[str, str]) -> None:
+        """Ask for a run of one shard; raises LaunchRefused."""
+        metadata = {"tags": _as_list({**name.tags, **tags, _PARTITION_TAG: shard})}
+        params = {"selector": _selector(name.job), "runConfigData": {}, "executionMetadata": metadata}
+        answer = self._ask(_LAUNCH, {"params": params})["launchRun"]
+        if answer["__typename"] != "LaunchRunSuccess":
+            raise LaunchRefused(name.job, why=answer["__typename"])
+
+    def terminate(self, runs: Sequence[DagsterRun]) -> None:
+        """Ask for the end of runs; one that has ended meanwhile is no matter."""
+        if runs:
+            self._ask(_TERMINATE, {"runIds": [run.id for run in runs]})
+
+    def _ask(self, question: str, variables: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            answer = self._client.post("/graphql", json={"query": question, "variables": variables})
+            found = answer.raise_for_status().json()
+        except httpx.HTTPStatusError as error:
+            raise DagsterUnavailable(why=f"it answered {error.response.status_code}") from None
+        except (httpx.HTTPError, ValueError) as error:
+            raise DagsterUnavailable(why=type(error).__name__) from None
+        if not isinstance(found, dict) or found.get("errors") or not isinstance(found.get("data"), dict):
+            raise DagsterUnavailable(why="it did not understand the question")
+        data: dict[str, Any] = found["data"]
+        return data
+
+
+def _selector(job: str) -> dict[str, str]:
+    return {"repositoryLocationName": LOCATION, "repositoryName": REPOSITORY, "pipelineName": job}
+
+
+def _as_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"key": key, "value": value} for key, value in tags.items()]
+
+
+def _run_of(found: Mapping[str, Any]) -> DagsterRun:
+    tags = {tag["key"]: tag["value"] for tag in found["tags"]}
+    return DagsterRun(id=found["runId"], shard=tags.get(_PARTITION_TAG, ""), has_begun=found["status"] in _AT_WORK)

@@ -1,0 +1,79 @@
+"""Checking a manifest over HTTP: what `seed-data manifest check` does, and the plan. Nothing is read or written."""
+
+from functools import lru_cache
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from seed_pipelines.api.access.decide import Action
+from seed_pipelines.api.bodies import JSON_OR_YAML, read_body, require_media_type
+from seed_pipelines.api.contract import PREFIX, ValidProfile
+from seed_pipelines.api.described import described
+from seed_pipelines.api.service import service_of
+from seed_pipelines.errors import ManifestRejected, TenantDiffers
+from seed_pipelines.manifest.load import Examined, examine
+from seed_pipelines.manifest.model import Mode
+from seed_pipelines.manifest.problems import Plain
+from seed_pipelines.session import Installation
+
+router = APIRouter(prefix=PREFIX, tags=["seed profiles"])
+
+_KEPT_MANIFESTS = 64
+_SCHEMA = {"schema": {"type": "object", "description": "A manifest, as docs/reference/manifest.md says."}}
+_DESCRIBED = described(415, 422, body={"application/json": _SCHEMA, "application/yaml": _SCHEMA})
+
+
+@router.post(
+    "/seed-profiles/validate",
+    summary="Check a manifest",
+    openapi_extra=_DESCRIBED["openapi_extra"],
+    responses={
+        200: {"model": ValidProfile, "description": "Nothing is wrong in it."},
+        **_DESCRIBED["responses"],
+    },
+)
+def validate_profile(request: Request, body: Annotated[bytes, Depends(read_body)]) -> Response:
+    """JSON or YAML, by Content-Type; every issue of a manifest that is refused is told at once, with its place."""
+    service = service_of(request)
+    caller, whose = service.admit(request)
+    require_media_type(request, JSON_OR_YAML)
+    examined = _examined(body)
+    service.access.allow(
+        caller,
+        action=Action.VALIDATE,
+        tenant=whose.tenant,
+        environment=whose.environment,
+        mode=_mode_in(examined.document.data),
+    )
+    if examined.manifest is None:
+        raise ManifestRejected(examined.problems)
+    manifest, metadata = examined.manifest, examined.manifest.metadata
+    if (metadata.tenant, metadata.environment) != (whose.tenant, whose.environment):
+        raise TenantDiffers
+    _assert_plannable(service.installation, body)
+    answer = ValidProfile(
+        normalized_version=metadata.version,
+        caps={entity: volume.cap for entity, volume in manifest.volumetry.items()},
+        manifest_hash=manifest.manifest_hash,
+    )
+    return Response(answer.model_dump_json(), media_type="application/json", headers={"Cache-Control": "no-store"})
+
+
+# Pipelines send the same manifest again and again, and the same bytes always come to the same.
+@lru_cache(maxsize=_KEPT_MANIFESTS)
+def _examined(body: bytes) -> Examined:
+    return examine(body, source="body")
+
+
+@lru_cache(maxsize=_KEPT_MANIFESTS)
+def _assert_plannable(installation: Installation, body: bytes) -> None:
+    """Raises BadInput, which is not remembered."""
+    manifest = _examined(body).manifest
+    if manifest is not None:
+        installation.plan(manifest)
+
+
+def _mode_in(data: Plain) -> str | None:
+    """The mode that a manifest states, though something else may be wrong in it; None where it states none."""
+    mode = data.get("mode") if isinstance(data, dict) else None
+    return mode if isinstance(mode, str) and mode in set(Mode) else None
