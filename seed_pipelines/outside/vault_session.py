@@ -3,16 +3,18 @@
 Three ways in: a token as it is, an AppRole, or the service account of a Kubernetes pod. Where we logged in ourselves,
 a denied call is tried once more after a new login, since a token that ran out is denied like one without rights; a
 second denial stands. A session is short: it is opened for a key or a signature, and its own token is given back
-after it. Every call has a time limit. There is no fallback: an error is VaultUnavailable (the same call may work
-later) or VaultRefused (it will not). Texts of the server are left out of both: they may quote a request.
+after it; one that lasts renews its token once half of the token's life is over. Every call has a time limit. There is
+no fallback: an error is VaultUnavailable (the same call may work later) or VaultRefused (it will not). Texts of the
+server are left out of both: they may quote a request.
 """
 
 import contextlib
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NoReturn, Self, TypeVar
+from typing import Any, NoReturn, Self, TypeVar
 from urllib.parse import urlsplit
 
 import hvac
@@ -71,6 +73,7 @@ class VaultSession:
             timeout=settings.timeout_seconds,
             verify=settings.ca_file or True,
         )
+        self._renew_at = float("inf")
         if not settings.token:
             self._log_in()
 
@@ -88,6 +91,7 @@ class VaultSession:
     def _ask(self, doing: str, call: Callable[[], Answer]) -> Answer:
         """What `call` gives; its errors become ours."""
         with self._errors(doing):
+            self._keep_alive()
             try:
                 return call()
             except exceptions.Forbidden:
@@ -96,18 +100,34 @@ class VaultSession:
                 self._log_in()
                 return call()
 
+    def _keep_alive(self) -> None:
+        """Renew our own token at half of its life; one that cannot be renewed is replaced."""
+        if time.monotonic() < self._renew_at:
+            return
+        try:
+            self._note_life(self._client.auth.token.renew_self())
+        except (exceptions.Forbidden, exceptions.InvalidRequest):
+            self._log_in()
+
+    def _note_life(self, login: Mapping[str, Any]) -> None:
+        seconds = int(login["auth"]["lease_duration"])
+        # A token without an end says 0.
+        self._renew_at = time.monotonic() + seconds / 2 if seconds else float("inf")
+
     def _log_in(self) -> None:
         settings, doing = self._settings, "log in to Vault"
         if settings.role_id and settings.secret_id:
             with self._errors(doing):
-                self._client.auth.approle.login(role_id=settings.role_id, secret_id=settings.secret_id)
+                login = self._client.auth.approle.login(role_id=settings.role_id, secret_id=settings.secret_id)
+                self._note_life(login)
             return
         if settings.kubernetes_role:
             jwt = self._service_account_jwt()
             with self._errors(doing):
-                self._client.auth.kubernetes.login(
+                login = self._client.auth.kubernetes.login(
                     role=settings.kubernetes_role, jwt=jwt, mount_point=settings.kubernetes_mount
                 )
+                self._note_life(login)
             return
         cure = "Set SEED_VAULT_TOKEN, or SEED_VAULT_ROLE_ID and SEED_VAULT_SECRET_ID, or SEED_VAULT_KUBERNETES_ROLE."
         self._refuse(doing, why="needs a token, an AppRole or a Kubernetes role", what_to_do=cure)

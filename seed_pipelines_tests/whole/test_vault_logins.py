@@ -1,5 +1,8 @@
 """Ways into a real OpenBao: a pod's service account, an AppRole, and what happens to the tokens they give."""
 
+import time
+from dataclasses import replace
+
 import pytest
 from token_review import ACCOUNT, AUDIENCE, NAMESPACE, TokenReviewServer, any_certificate
 
@@ -103,6 +106,41 @@ def test_a_call_without_the_right_is_refused_after_one_more_login_and_not_for_ev
         with pytest.raises(VaultRefused, match="denies permission"):
             session.rotate("seed-staging-other")
         assert len(cluster.reviewed) == logins + 1
+
+
+def short_lived(vault, *, most=None):
+    """Let the pods' tokens live for two seconds, renewable up to `most`."""
+    role = {
+        "bound_service_account_names": [ACCOUNT],
+        "bound_service_account_namespaces": [NAMESPACE],
+        "audience": AUDIENCE,
+        "token_policies": ["mask-acme"],
+        "token_ttl": "2s",
+        "token_max_ttl": most or "10m",
+    }
+    vault.client().adapter.post("/v1/auth/kubernetes/role/short-lived", json=role)
+    return {"kubernetes_role": "short-lived"}
+
+
+def test_a_session_that_lasts_renews_its_token_at_half_of_its_life(vault, cluster, tmp_path):
+    settings = replace(pod(vault, cluster.issue(), tmp_path), **short_lived(vault))
+    with Vault(settings) as session:
+        mine = session._client.token
+        for _ in range(3):
+            time.sleep(1.1)
+            session.derive_prk("staging", "acme")
+        # It is older than the two seconds that it was given.
+        assert session._client.token == mine
+
+
+def test_a_token_that_can_be_renewed_no_longer_is_replaced(vault, cluster, tmp_path):
+    settings = replace(pod(vault, cluster.issue(), tmp_path), **short_lived(vault, most="2s"))
+    with Vault(settings) as session:
+        mine = session._client.token
+        for _ in range(2):
+            time.sleep(1.1)
+            session.derive_prk("staging", "acme")
+        assert session._client.token != mine
 
 
 def test_a_given_token_is_not_replaced(vault, tmp_path):
