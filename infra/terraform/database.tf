@@ -1,7 +1,7 @@
 # The roles of seed_pipelines/sql/bootstrap.sql, with their passwords. seed_owner owns every schema and cannot log in;
 # the rest own nothing, inherit nothing and bypass nothing. `seed-data db migrate` does the rest.
 locals {
-  login_roles = toset(["seed_migrator", "seed_loader", "seed_auditor", "seed_application", "seed_api"])
+  login_roles = toset(["seed_migrator", "seed_loader", "seed_auditor", "seed_application", "seed_api", "seed_reader"])
 }
 
 resource "postgresql_role" "owner" {

@@ -1,5 +1,5 @@
-# The keys: one to mask each tenant in each environment, one to sign the reports of each environment. The policies are
-# the files that the tests load into a real server.
+# The keys: one to mask and one to wrap the data key of each tenant in each environment, one to sign the reports of each
+# environment. The policies are the files that the tests load into a real server.
 locals {
   seeds = merge([
     for environment, tenants in var.tenants : {
@@ -25,6 +25,18 @@ resource "vault_transit_secret_backend_key" "mask" {
   name                   = "seed-${each.key}"
   type                   = "hmac"
   key_size               = 32
+  exportable             = false
+  allow_plaintext_backup = false
+  deletion_allowed       = false
+}
+
+# Wraps the data key of a tenant: rotating it wraps that one anew and changes no row.
+resource "vault_transit_secret_backend_key" "data" {
+  for_each = local.seeds
+
+  backend                = vault_mount.transit.path
+  name                   = "seed-${each.key}.data"
+  type                   = "aes256-gcm96"
   exportable             = false
   allow_plaintext_backup = false
   deletion_allowed       = false

@@ -99,8 +99,8 @@ variable "database_passwords" {
 
   validation {
     condition = toset(keys(var.database_passwords)) == toset([
-      "seed_migrator", "seed_loader", "seed_auditor", "seed_application", "seed_api",
+      "seed_migrator", "seed_loader", "seed_auditor", "seed_application", "seed_api", "seed_reader",
     ])
-    error_message = "A password for each of seed_migrator, seed_loader, seed_auditor, seed_application and seed_api."
+    error_message = "A password for each of seed_migrator, seed_loader, seed_auditor, seed_application, seed_api and seed_reader."
   }
 }
