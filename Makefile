@@ -26,16 +26,16 @@ lint: $(VENV)/dev.stamp ## style, imports, formatting, and migrations that would
 types: $(VENV)/dev.stamp ## mypy, strict
 	$(BIN)/mypy
 
-gates: $(VENV)/dev.stamp .venv-checkov/stamp ## security, licences, advisories, bill of materials, manifests and rules
+gates: $(VENV)/dev.stamp .venv-tools/stamp ## security, licences, advisories, bill of materials, manifests and rules
 	$(BIN)/bandit --quiet --severity-level medium --recursive seed_pipelines infra
 	@$(BIN)/pip-licenses --packages $(LOCKED) --partial-match --allow-only "$(LICENCES)" >/dev/null
 	$(BIN)/python infra/gates/advisories.py requirements.lock
 	mkdir -p .seed
-	$(BIN)/cyclonedx-py requirements requirements.lock --pyproject pyproject.toml --output-reproducible \
-		--output-format JSON --output-file .seed/sbom.cdx.json 2>/dev/null
+	.venv-tools/bin/cyclonedx-py requirements requirements.lock --pyproject pyproject.toml --output-reproducible \
+		--output-format JSON --outfile .seed/sbom.cdx.json 2>/dev/null
 	$(BIN)/seed-data manifest check
 	$(BIN)/python infra/policy/check.py manifests
-	.venv-checkov/bin/checkov --directory . --framework terraform dockerfile github_actions gitlab_ci --skip-download \
+	.venv-tools/bin/checkov --directory . --framework terraform dockerfile github_actions gitlab_ci --skip-download \
 		--skip-path '.venv.*' --quiet --compact
 
 docs: $(VENV)/dev.stamp ## the documents as a site, in .seed/site; nothing is fetched
@@ -57,10 +57,10 @@ simulation: $(VENV)/dev.stamp ## a thousand tenants in one queue; five minutes
 screenshots: $(VENV)/dev.stamp ## docs/images of Dagster's UI, by Chromium; fails where the UI does not show what it has to
 	PYTHONPATH=seed_pipelines_tests $(BIN)/python infra/docs/screenshots.py --write-docs
 
-# Apart from the project, because it pins what the project needs in other versions.
-.venv-checkov/stamp: infra/gates/checkov.lock
-	$(PYTHON) -m venv .venv-checkov
-	.venv-checkov/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+# Apart from the project: they pin what the project needs in other versions, and slow its start down.
+.venv-tools/stamp: infra/gates/tools.lock
+	$(PYTHON) -m venv .venv-tools
+	.venv-tools/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	touch $@
 
 lock: ## pin what pyproject.toml asks for, with hashes; needs uv
@@ -68,12 +68,12 @@ lock: ## pin what pyproject.toml asks for, with hashes; needs uv
 		--no-annotate --no-header --quiet --group build -o requirements.lock
 	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-strip-extras \
 		--no-annotate --no-header --quiet --group build --group dev -c requirements.lock -o requirements-dev.lock
-	echo 'checkov>=3.2' | uv pip compile - --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--no-strip-extras --no-annotate --no-header --quiet -o infra/gates/checkov.lock
+	printf 'checkov>=3.2\ncyclonedx-bom>=4.6\n' | uv pip compile - --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-strip-extras --no-annotate --no-header --quiet -o infra/gates/tools.lock
 
 clean: ## what the verbs above have made, the embedded database included
 	-$(BIN)/seed-data db remove --yes
-	rm -rf $(VENV) .venv-checkov .seed
+	rm -rf $(VENV) .venv-tools .seed
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "seed-pipelines needs Python 3.11 or later")'
