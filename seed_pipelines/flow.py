@@ -38,7 +38,9 @@ from seed_pipelines.generate.digest import ContentDigest
 from seed_pipelines.generate.oracle import OURS, Oracle, OracleSample
 from seed_pipelines.load import copy, preflight
 from seed_pipelines.load import publish as publishing
+from seed_pipelines.load.preflight import Preflight
 from seed_pipelines.load.prepare import Prepared, one_ahead, prepare
+from seed_pipelines.load.sealer import Sealer
 from seed_pipelines.mask.keys import FieldKeys
 from seed_pipelines.outside import logs
 from seed_pipelines.outside.postgres import Connection, transaction
@@ -62,6 +64,9 @@ class Session:
     worker: str
     lease_seconds: float = lease.TTL_SECONDS
     sleep: Callable[[float], None] = time.sleep
+    # Both of this session alone, or of the worker that opens one for each of its steps.
+    preflight: Preflight = field(default_factory=Preflight)
+    sealer: Sealer = field(default_factory=Sealer)
     # Raises where a feature flag stops the seed run; asked before every batch.
     assert_enabled: Callable[[], object] = lambda: None
     oracle: Oracle = OURS
@@ -209,7 +214,7 @@ def cancel(connection: Connection, seed_run_id: UUID) -> SeedRun:
 def _admitted(session: Session, plan: Plan, request: RunRequest) -> RunRequest:
     """The request with what its seed run's report will say of preflight and flags; raises what speaks against it."""
     with session.telemetry.span("seed.manifest.validate", manifest_hash=plan.manifest.manifest_hash):
-        held = preflight.assert_safe(session.connection, tuple(plan.rows), mapping=plan.mapping)
+        held = session.preflight.assert_safe(session.connection, tuple(plan.rows), mapping=plan.mapping)
         _assert_admitted(session, plan)
     return replace(
         request,
@@ -263,8 +268,7 @@ def _write_missing(
         with budget.faults_recorded(session.connection, run, batch, attempt=work.attempt):
             _write(session, work, batch, prepared, table=table)
         oracle += prepared.oracle
-    with lease.kept(session.connection, work.lease, ttl_seconds=session.lease_seconds):
-        sealed = publishing.seal(session.connection, work.lease, entity)
+    sealed = session.sealer.seal(session.connection, work.lease, entity, ttl_seconds=session.lease_seconds)
     left = rate_limit.remaining(session.connection, run, plan.manifest.rate_limit)
     session.telemetry.metrics.rate_limit_left(left)
     session.telemetry.metrics.budget_left(budget.spending_of(session.connection, run).left_micro_brl)
@@ -273,6 +277,7 @@ def _write_missing(
 
 def _close_and_publish(session: Session, plan: Plan, run: SeedRun, shard: str) -> Publication | None:
     connection = session.connection
+    session.sealer.wait()
     work = _hold(session, plan, run, shard)
     # Nobody sees a row before it is known that what made it was seen.
     session.telemetry.require_delivered()
@@ -284,6 +289,7 @@ def _close_and_publish(session: Session, plan: Plan, run: SeedRun, shard: str) -
     budget.assert_few_faults(connection, run, plan)
     found = hash_of(connection, run)
     with lease.kept(connection, work.lease, ttl_seconds=session.lease_seconds):
+        publishing.seal_the_rest(connection, work.lease)
         generation = publishing.publish(
             connection, run, work.lease, dataset_hash=found, ttl_days=ttl_days_of(plan), keys=session.keys
         )

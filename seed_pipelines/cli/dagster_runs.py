@@ -3,10 +3,15 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
 
 import dagster as dg
+import psycopg2
+import sqlalchemy.event
 from dagster_postgres.utils import DagsterPostgresException
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, DisconnectionError
+from sqlalchemy.pool import Pool
 
 from seed_pipelines.cli import doors
 from seed_pipelines.cli.dagster_home import has_instance_file, use_local_instance
@@ -17,53 +22,82 @@ from seed_pipelines.orchestration.location import definitions_of
 from seed_pipelines.orchestration.names import ManifestName
 from seed_pipelines.session import Installation
 
+# Of Dagster's storage: a statement of a run's events ends soon, and the runs of one command are few.
+_STATEMENT_TIMEOUT_MS, _RECYCLE_SECONDS, _MORE_CONNECTIONS = 60_000, 3_600, 4
 # The console would show every event of Dagster's; ours is the progress bar and the end.
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-_INTERRUPTED = Ended(
+INTERRUPTED = Ended(
     code="interrupted", message="stopped by a signal: the same command goes on from the last checkpoint.", exit_code=5
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launched:
+    """What the Dagster runs of one command have in common."""
+
+    path: str
+    key: str
+    ignore_window: bool
+    wait: bool
+
+    @property
+    def tags(self) -> dict[str, str]:
+        wishes = {names.IGNORE_WINDOW_TAG: self.ignore_window, names.WAIT_TAG: self.wait}
+        wished = {tag: "true" for tag, is_wished in wishes.items() if is_wished}
+        return {names.IDEMPOTENCY_KEY_TAG: self.key, names.TRIGGER_TAG: "command"} | wished
+
+
+def settle_instance(installation: Installation) -> None:
+    """In a checkout, point this process, and those that it starts, at the local instance."""
+    if has_instance_file() and doors.is_local(installation):
+        use_local_instance(installation)
+
+
 @contextmanager
-def dagster_instance(installation: Installation) -> Iterator[dg.DagsterInstance]:
-    """The instance of DAGSTER_HOME; in a checkout the local one; else one that is gone after the command."""
-    if not (has_instance_file() and doors.is_local(installation)) and not os.environ.get("DAGSTER_HOME"):
+def dagster_instance() -> Iterator[dg.DagsterInstance]:
+    """The instance of DAGSTER_HOME, else one that is gone after the command."""
+    if not os.environ.get("DAGSTER_HOME"):
         with dg.DagsterInstance.ephemeral() as instance:
             yield instance
         return
-    use_local_instance(installation)
     with dg.DagsterInstance.get() as instance:
+        _keep_connections(instance)
         yield instance
 
 
 def run_shard(
-    installation: Installation,
-    instance: dg.DagsterInstance,
-    path: str,
-    shard: str,
-    *,
-    key: str,
-    ignore_window: bool,
-    wait: bool,
+    installation: Installation, instance: dg.DagsterInstance, launched: Launched, *, shard: str
 ) -> Ended | None:
     """One Dagster run; None where it went well."""
-    name = ManifestName.of_path(path)
+    name = ManifestName.of_path(launched.path)
     job = definitions_of(installation, job=name.job).resolve_job_def(name.job)
-    tags = {names.IDEMPOTENCY_KEY_TAG: key, names.TRIGGER_TAG: "command"}
-    if ignore_window:
-        tags[names.IGNORE_WINDOW_TAG] = "true"
-    if wait:
-        tags[names.WAIT_TAG] = "true"
     try:
         result = job.execute_in_process(
-            instance=instance, partition_key=shard, tags=tags, run_config=_QUIET, raise_on_error=False
+            instance=instance, partition_key=shard, tags=launched.tags, run_config=_QUIET, raise_on_error=False
         )
     except (dg.DagsterExecutionInterruptedError, KeyboardInterrupt):
-        return _INTERRUPTED
+        return INTERRUPTED
     except (DagsterPostgresException, DBAPIError):
         # Dagster's own storage is in the same server, and it cannot write down that the server is gone.
         raise DatabaseUnavailable("") from None
     return None if result.success else _ended(result)
+
+
+def _keep_connections(instance: dg.DagsterInstance) -> None:
+    """Dagster opens a connection for each of a run's hundreds of statements, unless it is told to keep them."""
+    instance.optimize_for_webserver(
+        statement_timeout=_STATEMENT_TIMEOUT_MS, pool_recycle=_RECYCLE_SECONDS, max_overflow=_MORE_CONNECTIONS
+    )
+    sqlalchemy.event.listen(Pool, "checkout", _assert_alive)
+
+
+def _assert_alive(connection: Any, _record: object, _proxy: object) -> None:
+    """A kept connection may have outlived its server: it is tried before it is used, and opened anew."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except psycopg2.Error:
+        raise DisconnectionError from None
 
 
 def _ended(result: dg.ExecuteInProcessResult) -> Ended:
@@ -80,6 +114,6 @@ def _ended(result: dg.ExecuteInProcessResult) -> Ended:
         error = failure.error
         name = (error.cls_name or "") if error else ""
         if name == "DagsterExecutionInterruptedError":
-            return _INTERRUPTED
+            return INTERRUPTED
         return Ended(code="unexpected", message=f"step {event.step_key} failed with {name}", exit_code=4)
     return Ended(code="unexpected", message="the run failed before its first step", exit_code=4)

@@ -1,4 +1,4 @@
-"""`seed-data run`: a manifest through its Dagster job, shard by shard, in this process, with its end on one screen."""
+"""`seed-data run`: a manifest through its Dagster job, several shards at once, with its end on one screen."""
 
 import sys
 import time
@@ -30,6 +30,8 @@ class Wish:
     wait_for_window: bool
     ignore_window: bool
     wait: bool
+    # How many shards at once.
+    workers: int = 2
 
 
 def run_manifest(given: str, wish: Wish, *, as_json: bool) -> int:
@@ -118,17 +120,17 @@ def _run_shards(
     installation: Installation, name: str, plan: Plan, wish: Wish, *, key: str, quiet: bool
 ) -> run_summary.Ended | None:
     """Each shard as one Dagster run; None where all went well."""
-    from seed_pipelines.cli.dagster_runs import dagster_instance, run_shard
+    from seed_pipelines.cli.dagster_runs import Launched, settle_instance
+    from seed_pipelines.cli.shard_workers import run_shards
 
-    shards = [wish.shard] if wish.shard else list(plan.shard_keys)
-    with dagster_instance(installation) as instance, progress_of(installation, plan, key=key, quiet=quiet):
-        for shard in shards:
-            ended = run_shard(
-                installation, instance, name, shard, key=key, ignore_window=wish.ignore_window, wait=wish.wait
-            )
-            if ended is not None:
-                return ended
-    return None
+    settle_instance(installation)
+    return run_shards(
+        installation,
+        Launched(path=name, key=key, ignore_window=wish.ignore_window, wait=wish.wait),
+        shards=[wish.shard] if wish.shard else list(plan.shard_keys),
+        workers=wish.workers,
+        watching=progress_of(installation, plan, key=key, quiet=quiet),
+    )
 
 
 def _deliver(connection: Connection, installation: Installation) -> None:

@@ -77,6 +77,7 @@ def run(
     wait: Annotated[
         bool, typer.Option("--wait", help="Wait up to five minutes where the tenant or the environment is busy.")
     ] = False,
+    workers: Annotated[int, typer.Option(min=1, help="How many shards to run at once, in a process each.")] = 2,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Go through all of it, roll it back, and say what a run would do.")
     ] = False,
@@ -108,6 +109,7 @@ def run(
         wait_for_window=wait_for_window,
         ignore_window=ignore_window,
         wait=wait,
+        workers=workers,
     )
     if url is not None:
         from seed_pipelines.cli.remote import run_there

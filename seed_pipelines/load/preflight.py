@@ -69,6 +69,22 @@ def assert_safe(
     return results
 
 
+class Preflight:
+    """The checks of one worker: in full before its first step, and what held then goes for its later ones. The cheap
+    part is repeated in every batch."""
+
+    def __init__(self) -> None:
+        self._held: tuple[CheckResult, ...] | None = None
+
+    def assert_safe(
+        self, connection: Connection, entities: tuple[str, ...], *, mapping: SchemaMapping | None = None
+    ) -> tuple[CheckResult, ...]:
+        """As the function, once: a refusal is not kept."""
+        if self._held is None:
+            self._held = assert_safe(connection, entities, mapping=mapping)
+        return self._held
+
+
 def assert_still_safe(
     connection: Connection,
     entities: tuple[str, ...],

@@ -16,7 +16,7 @@ from seed_pipelines.load.copy import BUILD_SCHEMA
 from seed_pipelines.load.mapped_publish import move_rows
 from seed_pipelines.load.preflight import assert_still_safe
 from seed_pipelines.mask.keys import FieldKeys
-from seed_pipelines.outside.postgres import Connection, transaction
+from seed_pipelines.outside.postgres import Connection, transaction, translated
 from seed_pipelines.plan import Publisher
 from seed_pipelines.sql import query
 
@@ -42,6 +42,14 @@ def seal(connection: Connection, lease: Lease, entity: str) -> bool:
     return bool(row["seal"])
 
 
+def seal_the_rest(connection: Connection, lease: Lease) -> None:
+    """What a worker left unsealed that died, or that could not."""
+    with translated():
+        rows = connection.execute(query("builds_unsealed"), {"seed_run_id": lease.holder}).fetchall()
+    for row in rows:
+        seal(connection, lease, row["entity"])
+
+
 def publish(
     connection: Connection,
     run: SeedRun,
@@ -64,6 +72,10 @@ def publish(
         "ttl_days": ttl_days,
     }
     mapped = mappings.of_run(connection, run.id)
+    if run.publisher == Publisher.ATTACH:
+        with transaction(connection):
+            guard_publication(connection, lease)
+            connection.execute(query("vacuums_away"), values)
     with transaction(connection):
         guard_publication(connection, lease)
         assert_still_safe(connection, tuple(run.planned_rows), mapping=mapped.mapping if mapped else None)

@@ -6,13 +6,15 @@ but a resource's end is. After a SIGKILL nothing runs any more: the lease runs o
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 import dagster as dg
 
 from seed_pipelines import flow
 from seed_pipelines.errors import SeedError
+from seed_pipelines.load.preflight import Preflight
+from seed_pipelines.load.sealer import Sealer
 from seed_pipelines.outside.postgres import connected
 from seed_pipelines.session import Installation, say_ended
 from seed_pipelines.settings import from_environment
@@ -27,9 +29,12 @@ class Hold:
     # One process of one Dagster run: a restarted one is another worker, and supersedes it.
     worker: str
     seed_run_id: UUID | None = None
+    preflight: Preflight = field(default_factory=Preflight)
+    sealer: Sealer = field(default_factory=lambda: Sealer(is_beside=True))
 
     def leave(self, error: BaseException) -> None:
         """Give the shard back, on a connection of its own: the step's may be in the middle of something, or gone."""
+        self.sealer.close()
         held, self.seed_run_id = self.seed_run_id, None
         if held is None:
             return

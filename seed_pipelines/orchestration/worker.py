@@ -7,7 +7,7 @@ becomes a failure whose description is our message, never the text of a database
 import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NoReturn
 
 import dagster as dg
@@ -73,7 +73,8 @@ def _work(
     backoffs.append(manifest.backoff)
     plan = installation.plan(manifest)
     launch.assert_planned(plan)
-    with opened(installation, manifest, worker=hold.worker) as session:
+    with opened(installation, manifest, worker=hold.worker) as found:
+        session = replace(found, preflight=hold.preflight, sealer=hold.sealer)
         with session.telemetry.span("seed.run", traceparent=launch.traceparent, shard=launch.shard) as span:
             run = begin_in_turn(session, plan, launch.request(session.keys), waits=launch.waits)
             hold.seed_run_id = run.id

@@ -196,7 +196,7 @@ def test_a_dataset_stays_where_it_is(shop, open_session):
     with pytest.raises(DatasetElsewhere, match="an application's schema"):
         assert_admitted(session.connection, replace(plan, mapping=None))
     with pytest.raises(DatabaseNotSafe, match="other-relations"):
-        begun(session, replace(plan, mapping=None), key="second")
+        begun(open_session(), replace(plan, mapping=None), key="second")
 
 
 def test_a_value_without_a_place_is_said_and_a_newer_mapping_goes_on_from_there(seeded, shop, open_session):

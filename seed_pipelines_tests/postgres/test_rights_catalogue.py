@@ -7,6 +7,7 @@ from seed_pipelines import catalog
 
 FOR_THE_LOADER = {
     *("open_build", "seal", "publish_attach", "publish_inserted", "discard_build"),
+    "send_vacuums_away",
     *("purge_preview", "purge", "purge_checkpoints"),
     *("rehearse_build", "rehearse_seal"),
     "purge_mapped",

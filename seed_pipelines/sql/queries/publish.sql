@@ -10,6 +10,13 @@ SELECT seed_control.open_build(%(seed_run_id)s::uuid, %(fence)s::bigint, %(entit
 -- Keys, uniques and row-level security. False: rows are still missing.
 SELECT seed_control.seal(%(seed_run_id)s::uuid, %(fence)s::bigint, %(entity)s::text);
 
+-- builds_unsealed --
+-- The entities of a seed run that have a build and no keys yet.
+SELECT entity
+FROM seed_control.build_table
+WHERE seed_run_id = %(seed_run_id)s::uuid AND sealed_at IS NULL
+ORDER BY entity;
+
 -- build_discard --
 -- Drops the build of a seed run that will not go on.
 SELECT seed_control.discard_build(%(seed_run_id)s::uuid);
@@ -17,6 +24,10 @@ SELECT seed_control.discard_build(%(seed_run_id)s::uuid);
 -- publish_lock_timeout --
 -- Shorter than the server's deadlock timeout: a publication gives way to readers, and is tried again.
 SELECT set_config('lock_timeout', %(milliseconds)s::text || 'ms', true);
+
+-- vacuums_away --
+-- Autovacuum gives up what it does to the tables that are about to be replaced.
+SELECT seed_control.send_vacuums_away(%(seed_run_id)s::uuid, %(fence)s::bigint);
 
 -- publish_attach --
 -- The whole dataset becomes visible with this transaction. Back comes the dataset's generation.
