@@ -70,6 +70,8 @@ class Settings:
     # The API of another machine, for --remote.
     api_url: str | None = None
     api_token: str | None = field(repr=False, default=None)
+    # Requests and limits of run pods by mode, as JSON; None means the standard.
+    run_resources: str | None = None
     # How entities become rows of an application's tables; None means the tables of `app`.
     target_mapping: Path | None = None
     # In whole millionths of a real; None means the standard price.
@@ -123,6 +125,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
         api_subject_key=_secret_key(environ, "SEED_API_SUBJECT_KEY"),
         api_url=environ.get("SEED_API_URL") or None,
         api_token=environ.get("SEED_API_TOKEN") or None,
+        run_resources=environ.get("SEED_RUN_RESOURCES") or None,
         target_mapping=Path(environ["SEED_TARGET_MAPPING"]) if environ.get("SEED_TARGET_MAPPING") else None,
         price_million_rows=_price(environ, "SEED_PRICE_MILLION_ROWS_BRL"),
         price_gib_month=_price(environ, "SEED_PRICE_GIB_MONTH_BRL"),

@@ -12,6 +12,7 @@ from seed_pipelines import catalog
 from seed_pipelines.orchestration import ops
 from seed_pipelines.orchestration.hold import RESOURCES
 from seed_pipelines.orchestration.names import DATASET, MANIFEST_HASH_TAG, ManifestName
+from seed_pipelines.orchestration.run_resources import KUBERNETES_TAG, PodResources
 from seed_pipelines.plan import Outline
 
 # A kind is a tag without a value; the UI draws it on the asset.
@@ -38,14 +39,16 @@ def seed_assets(name: ManifestName, outline: Outline) -> dg.AssetsDefinition:
     )
 
 
-def seed_job(name: ManifestName, outline: Outline, assets: dg.AssetsDefinition) -> dg.JobDefinition:
+def seed_job(
+    name: ManifestName, outline: Outline, assets: dg.AssetsDefinition, *, resources: PodResources
+) -> dg.JobDefinition:
     """The job of one manifest. The executor runs all its steps in one process: a worker is a shard."""
     job = dg.define_asset_job(
         name.job,
         selection=dg.AssetSelection.assets(assets),
         description=f"{outline.manifest.mode.value} of {name.path}, shards: {len(outline.shard_keys)}",
         executor_def=dg.in_process_executor,
-        tags=name.tags | {MANIFEST_HASH_TAG: outline.manifest.manifest_hash},
+        tags=name.tags | {MANIFEST_HASH_TAG: outline.manifest.manifest_hash, KUBERNETES_TAG: resources.tag()},
     )
     # Among its own assets only: Dagster would go through the assets of every manifest for the job of each.
     return job.resolve(AssetGraph.from_assets([assets]), resource_defs=RESOURCES)

@@ -1,9 +1,11 @@
 """The code location: every manifest of the folder, loaded or broken, with its job, schedule and sensors."""
 
 import os
+from collections.abc import Mapping
 
 import dagster as dg
 
+from seed_pipelines.manifest.model import Mode
 from seed_pipelines.orchestration.broken import BrokenManifest, broken_job, broken_manifest
 from seed_pipelines.orchestration.hold import RESOURCES
 from seed_pipelines.orchestration.jobs import seed_assets, seed_job
@@ -12,6 +14,7 @@ from seed_pipelines.orchestration.names import JOB_PREFIX, ManifestName
 from seed_pipelines.orchestration.purge import purge_job, purge_schedule
 from seed_pipelines.orchestration.reconciler import abandoned_sensor
 from seed_pipelines.orchestration.report_sensor import report_sensor
+from seed_pipelines.orchestration.run_resources import PodResources, resources_by_mode
 from seed_pipelines.orchestration.schedules import off_peak_schedule
 from seed_pipelines.plan import outline_of
 from seed_pipelines.redaction import shown
@@ -24,7 +27,8 @@ _JOB_OF_THIS_PROCESS = "DAGSTER_RUN_JOB_NAME"
 def definitions_of(installation: Installation, *, job: str | None = None) -> dg.Definitions:
     """Everything that Dagster shows. With `job`, only the manifest of that job: a worker starts faster so.
 
-    A broken manifest never raises here: it becomes a job that says what is wrong, and the others load.
+    A broken manifest never raises here: it becomes a job that says what is wrong, and the others load. A setting that
+    is wrong for all of them does: SettingNotUsable.
     """
     loaded, broken = _load(installation, job or os.environ.get(_JOB_OF_THIS_PROCESS))
     failing = [(manifest, broken_manifest(manifest)) for manifest in broken]
@@ -53,22 +57,24 @@ def definitions_of(installation: Installation, *, job: str | None = None) -> dg.
 def _load(installation: Installation, job: str | None) -> tuple[list[LoadedManifest], list[BrokenManifest]]:
     loaded: list[LoadedManifest] = []
     broken: list[BrokenManifest] = []
+    resources = resources_by_mode(installation.settings.run_resources)
     for path in installation.folder.paths():
         if not _is_wanted(ManifestName.of_path(path), installation, job):
             continue
         try:
-            loaded.append(_loaded(installation, path))
+            loaded.append(_loaded(installation, path, resources=resources))
         # A bug that one manifest finds must not take the others down either.
         except Exception as error:
             broken.append(BrokenManifest(path=path, error=shown(error)))
     return loaded, broken
 
 
-def _loaded(installation: Installation, path: str) -> LoadedManifest:
+def _loaded(installation: Installation, path: str, *, resources: Mapping[Mode, PodResources]) -> LoadedManifest:
     name = ManifestName.of_path(path)
     outline = outline_of(installation.manifest(path))
     assets = seed_assets(name, outline)
-    return LoadedManifest(name=name, outline=outline, assets=assets, job=seed_job(name, outline, assets))
+    job = seed_job(name, outline, assets, resources=resources[outline.manifest.mode])
+    return LoadedManifest(name=name, outline=outline, assets=assets, job=job)
 
 
 def _is_wanted(name: ManifestName, installation: Installation, job: str | None) -> bool:

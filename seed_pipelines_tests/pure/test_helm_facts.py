@@ -14,8 +14,8 @@ from seed_pipelines.manifest.model import Mode
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = set(re.findall(r'"((?:SEED|OTEL)_[A-Z0-9_]+)"', (ROOT / "seed_pipelines/settings.py").read_text()))
-# Settings of what reads no Settings: dagster.yaml, `seed-data db migrate`, and the tags of jobs.
-ELSEWHERE = {"SEED_DAGSTER_DATABASE_URL", "SEED_MIGRATOR_URL", "SEED_ADMIN_URL", "SEED_RUN_RESOURCES"}
+# Settings of what reads no Settings: dagster.yaml and `seed-data db migrate`.
+ELSEWHERE = {"SEED_DAGSTER_DATABASE_URL", "SEED_MIGRATOR_URL", "SEED_ADMIN_URL"}
 # Read by the exporter and by boto3 themselves.
 STANDARD = {"OTEL_EXPORTER_OTLP_CERTIFICATE", "OTEL_EXPORTER_OTLP_HEADERS", "OTEL_RESOURCE_ATTRIBUTES"}
 # A person's terminal has these, not a cluster.
