@@ -6,7 +6,7 @@ MANIFEST ?= manifests/dev/acme.yaml
 LOCKED = $(shell sed -nE 's/^([a-z0-9._-]+)(\[[a-z,-]+\])?==.*/\1/p' requirements.lock)
 LICENCES = MIT;Apache;BSD;ISC;PSF;Python Software Foundation;MPL;Mozilla Public;LGPL;Lesser General;0BSD;ZPL
 
-.PHONY: run dev test lint types gates docs bench torture simulation screenshots lock clean
+.PHONY: run dev test lint types gates docs contract contracts bench torture simulation screenshots lock clean
 
 run: $(VENV)/run.stamp ## the main job: a manifest fills an embedded PostgreSQL
 	$(BIN)/seed-data run $(MANIFEST) --ignore-window
@@ -41,6 +41,17 @@ gates: $(VENV)/dev.stamp .venv-tools/stamp ## security, licences, advisories, bi
 docs: $(VENV)/dev.stamp ## the documents as a site, in .seed/site; nothing is fetched
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
+contract: $(VENV)/dev.stamp ## write contracts/openapi.yaml from the code
+	$(BIN)/python infra/contracts/document.py
+
+contracts: contracts/node_modules/.stamp $(VENV)/dev.stamp ## lint the contract, and hold it against the one that was released
+	contracts/node_modules/.bin/spectral lint contracts/openapi.yaml --ruleset contracts/.spectral.yaml --fail-severity warn
+	$(BIN)/python infra/contracts/breaking.py
+
+contracts/node_modules/.stamp: contracts/package-lock.json
+	npm ci --prefix contracts --no-audit --no-fund --silent
+	touch $@
+
 bench: $(VENV)/dev.stamp ## the figures, as ratios within one run, the usual libraries beside ours; takes minutes
 	$(BIN)/python benchmarks/masking.py
 	$(BIN)/python benchmarks/generation.py
@@ -73,7 +84,7 @@ lock: ## pin what pyproject.toml asks for, with hashes; needs uv
 
 clean: ## what the verbs above have made, the embedded database included
 	-$(BIN)/seed-data db remove --yes
-	rm -rf $(VENV) .venv-tools .seed
+	rm -rf $(VENV) .venv-tools .seed contracts/node_modules
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "seed-pipelines needs Python 3.11 or later")'

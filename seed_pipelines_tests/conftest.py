@@ -29,6 +29,9 @@ from seed_pipelines.outside.postgres_binaries import Binaries, examine, installe
 DSN_VARIABLE = "SEED_TEST_POSTGRES_DSN"
 FOREIGN_VARIABLES = ("SEED_", "OTEL_", "SENTRY_", "VAULT_", "BAO_", "DAGSTER_", "PG")
 
+# The library of the pact would report its use.
+os.environ["PACT_DO_NOT_TRACK"] = "true"
+
 HOME_KEY = pytest.StashKey[Path]()
 
 # Loaded here and not in a hook, so that --hypothesis-profile still wins.

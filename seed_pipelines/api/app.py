@@ -7,6 +7,7 @@ service     connections, access, quotas and Dagster, used by every route
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
@@ -59,20 +60,36 @@ def service_for(installation: Installation) -> Service:
 
 def create_app(service: Service) -> FastAPI:
     """The application; whoever made the service may stop it with `service.stopping`."""
-    app = FastAPI(
-        title="seed-pipelines", version=VERSION, docs_url=None, redoc_url=None, openapi_url=None, lifespan=_lifespan
-    )
+    app = _routed()
     app.state.service = service
     app.state.readiness = Readiness(service)
     problems.install(app)
-    for part in (profiles, starting, runs, events, cancelling, health):
-        app.include_router(part.router)
     app.add_api_route("/openapi.json", _document, include_in_schema=False)
     app.add_api_route("/docs", _page, include_in_schema=False)
     app.add_middleware(
         Edge, telemetry=service.telemetry, metrics=RequestMetrics(service.registry), addresses=service.addresses
     )
     app.openapi = lambda: openapi_of(app)  # type: ignore[method-assign]  # FastAPI's own way to replace it.
+    return app
+
+
+def contract_document() -> dict[str, Any]:
+    """The OpenAPI document, for whoever has no server: it depends on the routes alone."""
+    return openapi_of(_routed())
+
+
+def _routed() -> FastAPI:
+    app = FastAPI(
+        title="seed-pipelines",
+        version=VERSION,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        lifespan=_lifespan,
+        generate_unique_id_function=lambda route: route.name,
+    )
+    for part in (profiles, starting, runs, events, cancelling, health):
+        app.include_router(part.router)
     return app
 
 

@@ -61,6 +61,13 @@ _RETRY_HEADER: Mapping[str, Any] = {
     "Retry-After": {"description": "Seconds to wait before the next try.", "schema": {"type": "integer"}}
 }
 ETAG_HEADER: Mapping[str, Any] = {"ETag": {"description": "A strong validator.", "schema": {"type": "string"}}}
+_HEADERS: Mapping[str, Any] = {**_QUOTA_HEADERS, **_RETRY_HEADER, **ETAG_HEADER}
+
+_TAGS = {
+    "seed profiles": "Manifests, before anything is run.",
+    "seed runs": "Seed runs: started, followed, cancelled, and their reports.",
+    "operation": "For machines that run the API: no token, and not for the ingress.",
+}
 
 _SLUG_SCHEMA = {"type": "string", "pattern": SLUG, "examples": ["acme"]}
 _TENANT = {
@@ -131,6 +138,12 @@ def json_body(model: type[BaseModel]) -> dict[str, Any]:
     return {"application/json": {"schema": {"$ref": _COMPONENT.format(model=model.__name__)}}}
 
 
+def links_to(*operations: str) -> dict[str, Any]:
+    """What can be asked next of the seed run that an answer names."""
+    place = {"seed_run_id": "$response.body#/seed_run_id"}
+    return {operation: {"operationId": operation, "parameters": place} for operation in operations}
+
+
 def events_body(model: type[BaseModel], *names: str) -> dict[str, Any]:
     """Server-sent events of these names, each of which carries a body."""
     properties = {
@@ -167,12 +180,24 @@ def _complete(document: dict[str, Any]) -> None:
     components.setdefault("schemas", {}).update(schemas["$defs"])
     for framework in _OF_THE_FRAMEWORK:
         components["schemas"].pop(framework, None)
+    components["headers"] = dict(_HEADERS)
+    document["tags"] = [{"name": name, "description": description} for name, description in _TAGS.items()]
+    document["servers"] = [
+        {"url": "http://127.0.0.1:8000", "description": "What `seed-data dev` and `seed-data api` listen on."}
+    ]
     components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
     for path in document["paths"].values():
         for operation in path.values():
             _forget_framework(operation["responses"])
             for response in operation["responses"].values():
-                response["headers"] = {**_QUOTA_HEADERS, **response.get("headers", {})}
+                _refer_to_headers(response)
+
+
+def _refer_to_headers(response: dict[str, Any]) -> None:
+    """A header that many answers have is described once."""
+    own = {name: header for name, header in response.get("headers", {}).items() if name not in _HEADERS}
+    shared = [*_QUOTA_HEADERS, *(name for name in response.get("headers", {}) if name in _HEADERS)]
+    response["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in shared} | own
 
 
 def _forget_framework(responses: dict[str, Any]) -> None:

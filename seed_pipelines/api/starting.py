@@ -18,7 +18,7 @@ from seed_pipelines.api import etags, idempotency
 from seed_pipelines.api.access.decide import Action
 from seed_pipelines.api.bodies import JSON_ONLY, read_body, require_media_type
 from seed_pipelines.api.contract import KEY_HEADER, PREFIX, Rehearsal, SeedRunAccepted, SeedRunRequest
-from seed_pipelines.api.described import ETAG_HEADER, KEY_PARAMETER, described, json_body
+from seed_pipelines.api.described import ETAG_HEADER, KEY_PARAMETER, described, json_body, links_to
 from seed_pipelines.api.idempotency import Answer, Claim, RequestKey
 from seed_pipelines.api.launching import TRIGGER
 from seed_pipelines.api.runs import run_row
@@ -69,6 +69,7 @@ _DESCRIBED = described(409, 415, 422, 502, parameters=[KEY_PARAMETER], body=json
                 **ETAG_HEADER,
                 "Location": {"description": "Where to look at it.", "schema": {"type": "string"}},
             },
+            "links": links_to("get_seed_run", "get_report", "follow_seed_run", "cancel_seed_run"),
         },
         **_DESCRIBED["responses"],
     },

@@ -8,6 +8,7 @@ from typing import Any
 
 import dagster as dg
 import psycopg2
+import psycopg2.extensions
 import sqlalchemy.event
 from dagster_postgres.utils import DagsterPostgresException
 from sqlalchemy.exc import DBAPIError, DisconnectionError
@@ -93,6 +94,9 @@ def _keep_connections(instance: dg.DagsterInstance) -> None:
 
 def _assert_alive(connection: Any, _record: object, _proxy: object) -> None:
     """A kept connection may have outlived its server: it is tried before it is used, and opened anew."""
+    # An instance may also keep its runs in SQLite files.
+    if not isinstance(connection, psycopg2.extensions.connection):
+        return
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")

@@ -172,13 +172,13 @@ def test_an_answer_that_is_not_what_was_asked_for_is_never_used(status, body, er
 
 
 def test_a_report_is_signed_by_a_key_that_never_leaves_vault(vault_server):
-    vault_server.client().secrets.transit.create_key("seed-report-staging", key_type="rsa-3072")
-    signer = VaultSigner(vault_server.settings(), "staging")
-    vault_server.client().secrets.transit.rotate_key("seed-report-staging")
-    made, newer = signer.sign(DIGEST), VaultSigner(vault_server.settings(), "staging")
+    vault_server.client().secrets.transit.create_key("seed-report-archive", key_type="rsa-3072")
+    signer = VaultSigner(vault_server.settings(), "archive")
+    vault_server.client().secrets.transit.rotate_key("seed-report-archive")
+    made, newer = signer.sign(DIGEST), VaultSigner(vault_server.settings(), "archive")
     assert made.signed_by == signer.identity
-    assert (made.signed_by.key, made.signed_by.key_version) == ("seed-report-staging", 1)
-    keys = vault_server.client().secrets.transit.read_key("seed-report-staging")["data"]["keys"]
+    assert (made.signed_by.key, made.signed_by.key_version) == ("seed-report-archive", 1)
+    keys = vault_server.client().secrets.transit.read_key("seed-report-archive")["data"]["keys"]
     first = keys["1"]["public_key"].encode()
     assert made.signed_by.public_key_sha256 == public_key_sha256(first)
     assert is_signed_by(first, digest=DIGEST, value=made.value)
