@@ -6,7 +6,7 @@ MANIFEST ?= manifests/dev/acme.yaml
 LOCKED = $(shell sed -nE 's/^([a-z0-9._-]+)(\[[a-z,-]+\])?==.*/\1/p' requirements.lock)
 LICENCES = MIT;Apache;BSD;ISC;PSF;Python Software Foundation;MPL;Mozilla Public;LGPL;Lesser General;0BSD;ZPL
 
-.PHONY: run dev test lint types gates docs contract contracts bench torture simulation screenshots lock clean
+.PHONY: run dev test lint types gates docs contract contracts bench bench-api torture simulation screenshots lock clean
 
 run: $(VENV)/run.stamp ## the main job: a manifest fills an embedded PostgreSQL
 	$(BIN)/seed-data run $(MANIFEST) --ignore-window
@@ -67,6 +67,9 @@ simulation: $(VENV)/dev.stamp ## a thousand tenants in one queue; five minutes
 
 screenshots: $(VENV)/dev.stamp ## docs/images of Dagster's UI, by Chromium; fails where the UI does not show what it has to
 	PYTHONPATH=seed_pipelines_tests $(BIN)/python infra/docs/screenshots.py --write-docs
+
+bench-api: $(VENV)/dev.stamp ## the API under load, against benchmarks/api_targets.toml
+	$(BIN)/python benchmarks/api_load.py
 
 # Apart from the project: they pin what the project needs in other versions, and slow its start down.
 .venv-tools/stamp: infra/gates/tools.lock
