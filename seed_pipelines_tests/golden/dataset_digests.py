@@ -22,7 +22,7 @@ DATASETS = {
 
 def golden_of(name, *, shards=1, batch_rows=None):
     plan = make_plan(shards=shards, batch_rows=batch_rows, **DATASETS[name])
-    digests = {entity: (rows, _digest(plan, entity)) for entity, rows in plan.rows.items()}
+    digests = {entity: (rows, digest_of_entity(plan, entity)) for entity, rows in plan.rows.items()}
     return {
         "dataset_hash": dataset_hash(digests),
         "digests": {entity: digest.hex() for entity, (_, digest) in digests.items()},
@@ -31,7 +31,8 @@ def golden_of(name, *, shards=1, batch_rows=None):
     }
 
 
-def _digest(plan, entity):
+def digest_of_entity(plan, entity):
+    """The digest of all its rows, whatever the shards and batches."""
     total = ContentDigest.zero()
     for shard in plan.shard_keys:
         for batch in plan.batches(shard, entity):
