@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 MANIFEST ?= manifests/dev/acme.yaml
+# Three for two cores: many tests wait for a server, a lease or a daemon.
+TEST_WORKERS ?= 3
 LOCKED = $(shell sed -nE 's/^([a-z0-9._-]+)(\[[a-z,-]+\])?==.*/\1/p' requirements.lock)
 LICENCES = MIT;Apache;BSD;ISC;PSF;Python Software Foundation;MPL;Mozilla Public;LGPL;Lesser General;0BSD;ZPL
 
@@ -15,7 +17,7 @@ dev: $(VENV)/run.stamp ## Dagster's UI and daemon on the same PostgreSQL
 	$(BIN)/seed-data dev
 
 test: $(VENV)/dev.stamp ## every test
-	$(BIN)/python -m pytest -n 2 --cov --cov-report=term:skip-covered --cov-fail-under=85 $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist worksteal --cov --cov-report=term:skip-covered --cov-fail-under=85 $(PYTEST_ARGS)
 
 lint: $(VENV)/dev.stamp ## style, imports, formatting, and migrations that would block the application
 	$(BIN)/ruff check .

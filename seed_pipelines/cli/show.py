@@ -127,12 +127,14 @@ def one_run(run: Mapping[str, Any], *, as_json: bool) -> None:
     if as_json:
         Console(soft_wrap=True).print_json(json.dumps(run))
         return
-    title = f"{run['environment']}/{run['tenant']} {run['state']} ({run['seed_run_id']})"
+    title = f"{run['environment']}/{run['tenant']} {run['state']}"
     table = Table("entity", "planned", "actual", title=title)
     for entity, counts in run["rows"].items():
         table.add_row(entity, f"{counts['planned']:,}", f"{counts['actual']:,}")
     console = Console()
     console.print(table)
+    # Not in the title, which breaks the id into lines.
+    console.print(f"seed run    {run['seed_run_id']}", highlight=False, soft_wrap=True)
     for shard in run["shards"]:
         console.print(f"shard {shard['shard']}  {shard['state']}, attempt {shard['attempt']}")
     if run["budget_micro_brl"] is not None:
