@@ -1,9 +1,11 @@
 """`seed-data dev`: embedded PostgreSQL, Dagster's webserver and daemon, and the API, until somebody ends it."""
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from types import FrameType
 
@@ -26,7 +28,10 @@ def serve(*, port: int, api_port: int) -> None:
         "daemon": ["-m", "dagster._daemon", "run", *workspace],
         "API": ["-c", "from seed_pipelines.cli.main import main; main()", "api", "--port", str(api_port)],
     }
-    children = {name: subprocess.Popen([sys.executable, *arguments]) for name, arguments in commands.items()}
+    # Each in a group of its own, whose members are those that Dagster starts in turn.
+    children = {
+        name: subprocess.Popen([sys.executable, *arguments], process_group=0) for name, arguments in commands.items()
+    }
     print(f"Dagster: http://127.0.0.1:{port} (Ctrl-C ends it; the embedded PostgreSQL stays)", flush=True)  # noqa: T201
     signal.signal(signal.SIGTERM, _interrupt)
     try:
@@ -55,11 +60,26 @@ def _wait(children: dict[str, subprocess.Popen[bytes]]) -> None:
 
 
 def _end(children: Sequence[subprocess.Popen[bytes]]) -> None:
+    """Servers first, so that they can end what they started; then whatever of that is still there."""
     for child in children:
         child.terminate()
     for child in children:
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             child.wait(_GRACE_SECONDS)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
+    # A code server outlives a webserver that was too busy to end it, and a worker its code server.
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        left = [child.pid for child in children if _signalled(child.pid, number)]
+        deadline = time.monotonic() + _GRACE_SECONDS
+        while any(_signalled(group, 0) for group in left) and time.monotonic() < deadline:
+            time.sleep(_POLL_SECONDS)
+    for child in children:
+        child.wait()
+
+
+def _signalled(group: int, number: int) -> bool:
+    """Whether anybody of the group was there to get it."""
+    try:
+        os.killpg(group, number)
+    except ProcessLookupError:
+        return False
+    return True

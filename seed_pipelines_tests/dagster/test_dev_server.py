@@ -101,7 +101,7 @@ def test_a_worker_that_is_killed_is_started_again_from_where_it_was(server):
     run_id = launched_until_checkpoint(server, "killed", entity="customers")
     os.kill(worker_of(server, run_id), signal.SIGKILL)
     assert server.client.wait(run_id)["status"] == "FAILURE"
-    (retry,) = wait_for(lambda: retries_of(server, run_id), seconds=60, what="the retry")
+    (retry,) = wait_for(lambda: retries_of(server, run_id), seconds=120, what="the retry")
     assert server.client.wait(retry["runId"])["status"] == "SUCCESS"
     told = materialized(server, retry["runId"])
     assert "tenants" not in told, "the retry begins at the step that was lost"
@@ -130,7 +130,7 @@ def test_the_server_ends_with_all_that_it_started(server):
 def launched_until_checkpoint(server, tenant, *, entity):
     """A run whose checkpoint of one entity is in, and that goes on."""
     run_id = server.client.launch(f"seed__dev__{tenant}", shard="0000")
-    wait_for(lambda: has_checkpoint(server, tenant, entity), seconds=60, what=f"the checkpoint of {entity}")
+    wait_for(lambda: has_checkpoint(server, tenant, entity), seconds=120, what=f"the checkpoint of {entity}")
     return run_id
 
 
