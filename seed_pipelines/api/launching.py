@@ -14,7 +14,7 @@ from seed_pipelines.errors import DagsterUnavailable, LaunchRefused
 from seed_pipelines.orchestration import names
 from seed_pipelines.orchestration.names import ManifestName
 
-# As workspace.yaml has it.
+# As workspace.yaml has it; a canary of a release is another location, with the tenants that it is for.
 LOCATION, REPOSITORY = "seed_pipelines", "__repository__"
 TRIGGER = "api"
 
@@ -25,6 +25,7 @@ _AT_WORK = ("STARTING", "STARTED", "MANAGED")
 
 _JOB = """query($selector: PipelineSelector!) { pipelineOrError(params: $selector) { __typename
     ... on Pipeline { tags { key value } } } }"""
+_LOCATIONS = """query { workspaceOrError { ... on Workspace { locationEntries { name } } } }"""
 _RUNS = """query($filter: RunsFilter!) { runsOrError(filter: $filter, limit: 1000) { __typename
     ... on Runs { results { runId status tags { key value } } } } }"""
 _LAUNCH = """mutation($params: ExecutionParams!) { launchRun(executionParams: $params) { __typename
@@ -40,6 +41,14 @@ class DagsterRun:
     id: str
     shard: str
     has_begun: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Job:
+    """A job where it was found."""
+
+    selector: Mapping[str, str]
+    tags: Mapping[str, str]
 
 
 class Dagster:
@@ -58,9 +67,8 @@ class Dagster:
 
     def loaded_hash(self, name: ManifestName) -> str | None:
         """The hash of the manifest that the job was made of; None where there is no such job."""
-        found = self._ask(_JOB, {"selector": _selector(name.job)})["pipelineOrError"]
-        tags = {tag["key"]: tag["value"] for tag in found.get("tags", ())}
-        return tags.get(names.MANIFEST_HASH_TAG)
+        found = self._job_of(name)
+        return found.tags.get(names.MANIFEST_HASH_TAG) if found else None
 
     def runs_of(self, name: ManifestName, key: str) -> list[DagsterRun]:
         """The runs of an idempotency key that wait or are at work."""
@@ -70,8 +78,11 @@ class Dagster:
 
     def launch(self, name: ManifestName, shard: str, tags: Mapping[str, str]) -> None:
         """Ask for a run of one shard; raises LaunchRefused."""
+        job = self._job_of(name)
+        if job is None:
+            raise LaunchRefused(name.job, why="PipelineNotFoundError")
         metadata = {"tags": _as_list({**name.tags, **tags, _PARTITION_TAG: shard})}
-        params = {"selector": _selector(name.job), "runConfigData": {}, "executionMetadata": metadata}
+        params = {"selector": job.selector, "runConfigData": {}, "executionMetadata": metadata}
         answer = self._ask(_LAUNCH, {"params": params})["launchRun"]
         if answer["__typename"] != "LaunchRunSuccess":
             raise LaunchRefused(name.job, why=answer["__typename"])
@@ -80,6 +91,23 @@ class Dagster:
         """Ask for the end of runs; one that has ended meanwhile is no matter."""
         if runs:
             self._ask(_TERMINATE, {"runIds": [run.id for run in runs]})
+
+    def _job_of(self, name: ManifestName) -> "_Job | None":
+        """The job in the location that has it; the usual one is asked first."""
+        return self._job_in(LOCATION, name) or next(
+            filter(None, (self._job_in(location, name) for location in self._other_locations())), None
+        )
+
+    def _job_in(self, location: str, name: ManifestName) -> "_Job | None":
+        selector = {"repositoryLocationName": location, "repositoryName": REPOSITORY, "pipelineName": name.job}
+        found = self._ask(_JOB, {"selector": selector})["pipelineOrError"]
+        if "tags" not in found:
+            return None
+        return _Job(selector=selector, tags={tag["key"]: tag["value"] for tag in found["tags"]})
+
+    def _other_locations(self) -> list[str]:
+        entries = self._ask(_LOCATIONS, {})["workspaceOrError"].get("locationEntries", ())
+        return [entry["name"] for entry in entries if entry["name"] != LOCATION]
 
     def _ask(self, question: str, variables: Mapping[str, Any]) -> dict[str, Any]:
         try:
@@ -93,10 +121,6 @@ class Dagster:
             raise DagsterUnavailable(why="it did not understand the question")
         data: dict[str, Any] = found["data"]
         return data
-
-
-def _selector(job: str) -> dict[str, str]:
-    return {"repositoryLocationName": LOCATION, "repositoryName": REPOSITORY, "pipelineName": job}
 
 
 def _as_list(tags: Mapping[str, str]) -> list[dict[str, str]]:

@@ -68,8 +68,10 @@ class _Webserver(BaseHTTPRequestHandler):
     def do_POST(self):
         question = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         if "pipelineOrError" in question["query"]:
-            tags = [{"key": "seed/manifest-hash", "value": self.server.loaded}]
-            found = {"pipelineOrError": {"__typename": "Pipeline", "tags": tags}}
+            found = {"pipelineOrError": self._job(question["variables"]["selector"]["repositoryLocationName"])}
+        elif "workspaceOrError" in question["query"]:
+            entries = [{"name": name} for name in ("seed_pipelines", "canary")]
+            found = {"workspaceOrError": {"locationEntries": entries}}
         elif "launchRun" in question["query"]:
             self.server.launched.append(question["variables"]["params"])
             found = {"launchRun": {"__typename": self.server.answer}}
@@ -81,6 +83,12 @@ class _Webserver(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
+    def _job(self, location):
+        if location != self.server.location:
+            return {"__typename": "PipelineNotFoundError"}
+        tags = [{"key": "seed/manifest-hash", "value": self.server.loaded}]
+        return {"__typename": "Pipeline", "tags": tags}
+
     def log_message(self, *_):
         """Nothing is said."""
 
@@ -91,6 +99,7 @@ def dagster(settings):
     manifest = json.loads((settings.manifests / "dev/acme.yaml").read_text(encoding="utf-8"))
     with ThreadingHTTPServer(("127.0.0.1", 0), _Webserver) as server:
         server.loaded, server.launched, server.answer = manifest["integrity"]["manifest_hash"], [], "PythonError"
+        server.location = "seed_pipelines"
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         yield server
@@ -110,6 +119,15 @@ def test_a_seed_run_whose_worker_could_not_be_asked_for_goes_on_with_the_same_re
         assert api.post("/api/v1/seed-runs", json=ASKED).json() == answer.json()
         assert len(dagster.launched) == 2
         dagster.loaded = "0" * 64
+        problem_in(api.post("/api/v1/seed-runs", json=ASKED | {"idempotency_key": "b"}), 409, "definitions-stale")
+
+
+def test_a_job_is_found_in_the_location_that_has_it(settings, dagster):
+    dagster.location, dagster.answer = "canary", "LaunchRunSuccess"
+    with served_api(replace(settings, dagster_url=f"http://127.0.0.1:{dagster.server_port}")) as api:
+        assert api.post("/api/v1/seed-runs", json=ASKED).status_code == 201
+        assert [each["selector"]["repositoryLocationName"] for each in dagster.launched] == ["canary"]
+        dagster.location = "nowhere"
         problem_in(api.post("/api/v1/seed-runs", json=ASKED | {"idempotency_key": "b"}), 409, "definitions-stale")
 
 
