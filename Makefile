@@ -17,7 +17,7 @@ dev: $(VENV)/run.stamp ## Dagster's UI and daemon on the same PostgreSQL
 	$(BIN)/seed-data dev
 
 test: $(VENV)/dev.stamp ## every test
-	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist worksteal --cov --cov-report=term:skip-covered --cov-fail-under=85 $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadscope --no-loadscope-reorder --cov --cov-report=term:skip-covered --cov-fail-under=85 $(PYTEST_ARGS)
 
 lint: $(VENV)/dev.stamp ## style, imports, formatting, and migrations that would block the application
 	$(BIN)/ruff check .

@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any, LiteralString, NoReturn
 
 import hypothesis
+import openfeature.api
 import psycopg
 import pytest
+import structlog
 from psycopg.conninfo import conninfo_to_dict
 
 # Fixtures of every folder: pytest finds them here.
@@ -101,6 +103,12 @@ def pytest_configure_node(node: Any) -> None:
     node.workerinput["postgres_home"] = str(node.config.stash[HOME_KEY])
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests come first: a worker that got one last would keep the others waiting."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     if hasattr(config, "workerinput") or HOME_KEY not in config.stash:
         return
@@ -115,6 +123,14 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
         f"postgres: {_describe_server(config.getoption('--postgres-dsn'))}",
         f"chance: {'derandomized' if seed is None else f'--hypothesis-seed={seed}'}",
     ]
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left_behind() -> Iterator[None]:
+    """What the product sets for its whole process, as it has one for each run."""
+    yield
+    structlog.contextvars.clear_contextvars()
+    openfeature.api.clear_providers()
 
 
 @pytest.fixture(scope="session")

@@ -106,7 +106,8 @@ class VaultSession:
             return
         try:
             self._note_life(self._client.auth.token.renew_self())
-        except (exceptions.Forbidden, exceptions.InvalidRequest):
+        except (exceptions.Forbidden, exceptions.InvalidRequest, exceptions.InternalServerError):
+            # The server fails on a token that runs out while it looks; where it is ill, the login says so.
             self._log_in()
 
     def _note_life(self, login: Mapping[str, Any]) -> None:

@@ -49,7 +49,8 @@ def vault(vault_server, cluster):
             "token_ttl": "15m",
         },
     )
-    return vault_server
+    yield vault_server
+    client.sys.disable_auth_method("kubernetes")
 
 
 def pod(vault, jwt, tmp_path, **options):
