@@ -15,6 +15,11 @@ OLDEST_KUBERNETES = re.search(r"[0-9]+\.[0-9]+", yaml.safe_load((CHART / "Chart.
 CUSTOM = frozenset({"ExternalSecret", "ServiceMonitor", "PrometheusRule"})
 
 
+def defaults():
+    """values.yaml itself."""
+    return yaml.safe_load((CHART / "values.yaml").read_text())
+
+
 def value_set(name, **changes):
     """The values of ci/<name>.yaml; changes are merged into them, with a dot of a path written as __."""
     values = yaml.safe_load((CHART / "ci" / f"{name}.yaml").read_text())

@@ -49,6 +49,13 @@ deny contains problem(sprintf("%s holds a password in an address", [key])) if {
 	regex.match(`[a-z]+://[^\s:/@]+:[^\s@]+@`, value)
 }
 
+deny contains problem(sprintf("it holds %s: only dev may have secrets in the release", [kind])) if {
+	input.object.kind == "Secret"
+	some kind in ["data", "stringData"]
+	count(object.get(input.object, kind, {})) > 0
+	object.get(input.object, ["metadata", "labels", "seed-pipelines/environment"], "?") != "dev"
+}
+
 deny contains problem("a role with a wildcard") if {
 	input.object.kind in {"Role", "ClusterRole"}
 	some rule in input.object.rules
@@ -86,7 +93,7 @@ pinned(image) if {
 }
 
 secret_name(name) if {
-	regex.match(`(PASSWORD|SECRET|TOKEN|PRIVATE_KEY|ACCESS_KEY|DSN|DATABASE_URL)$`, upper(name))
+	regex.match(`(PASSWORD|SECRET|TOKEN|PRIVATE_KEY|ACCESS_KEY|SUBJECT_KEY|SECRET_ID|DSN|DATABASE_URL|MIGRATOR_URL|ADMIN_URL)$`, upper(name))
 }
 
 problem(text) := concat("", [input.object.kind, "/", input.object.metadata.name, ": ", text])

@@ -4,8 +4,28 @@ package seed.manifests
 
 import rego.v1
 
+deny contains problem("it names no environment: run seed-data manifest check") if {
+	not input.manifest.metadata.environment
+}
+
 deny contains problem(sprintf("environment %s has no limits: add it to limits.json", [environment])) if {
 	not data.environments[environment]
+}
+
+deny contains problem(sprintf("environment %s has no %s: add it to limits.json", [environment, rule])) if {
+	limits := data.environments[environment]
+	some rule in ["modes", "canary_first", "hours_utc", "cost_cap_brl", "caps"]
+	not rule in object.keys(limits)
+}
+
+deny contains problem(sprintf("it has no %s: run seed-data manifest check", [part])) if {
+	some part in ["metadata", "mode", "window", "volumetry", "budget"]
+	not part in object.keys(input.manifest)
+}
+
+deny contains problem(sprintf("%s has no limit in %s: add it to limits.json", [entity, environment])) if {
+	some entity, _ in input.manifest.volumetry
+	not entity in object.keys(data.environments[environment].caps)
 }
 
 deny contains problem(sprintf("mode %s is not allowed in %s", [input.manifest.mode, environment])) if {
@@ -41,8 +61,7 @@ deny contains problem(sprintf(
 	"%s of version %s without a canary of that version before it: merge and run the canary first",
 	[input.manifest.mode, input.manifest.metadata.version],
 )) if {
-	environment in data.canary_first.environments
-	input.manifest.mode in data.canary_first.modes
+	input.manifest.mode in data.environments[environment].canary_first
 	not canary_before
 }
 

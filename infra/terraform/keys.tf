@@ -74,13 +74,14 @@ resource "vault_policy" "report_signer" {
   policy = replace(local.signer_policy, "ENVIRONMENT", each.key)
 }
 
+# Who masks or signs: run pods, the code location with its report sensor, and the API.
 resource "vault_kubernetes_auth_backend_role" "run" {
   for_each = var.tenants
 
   backend                          = var.kubernetes_auth_mount
   role_name                        = "seed-${each.key}"
-  bound_service_account_names      = [var.run_service_account]
-  bound_service_account_namespaces = [var.kubernetes_namespace]
+  bound_service_account_names      = [for component in ["run", "code", "api"] : "${var.fullname}-${component}"]
+  bound_service_account_namespaces = [var.namespaces[each.key]]
   audience                         = "vault"
   token_ttl                        = 900
   token_policies = concat(

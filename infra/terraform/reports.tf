@@ -128,88 +128,18 @@ resource "aws_s3_bucket_lifecycle_configuration" "reports" {
   }
 }
 
+# What each statement is for, as AWS has it: a put that asks for a lock needs PutObjectRetention too, and may then ask for
+# COMPLIANCE of at least a year only. The default retention of a bucket may be shortened, so nobody may change it, who
+# applies this included: a new one begins with another policy, which one role alone may set.
 resource "aws_s3_bucket_policy" "reports" {
-  bucket     = aws_s3_bucket.reports.id
-  policy     = data.aws_iam_policy_document.reports.json
-  depends_on = [aws_s3_bucket_public_access_block.reports]
-}
+  bucket = aws_s3_bucket.reports.id
+  policy = templatefile("${path.module}/bucket-policy.json.tftpl", {
+    bucket_arn           = aws_s3_bucket.reports.arn
+    prefix               = var.report_prefix
+    writers              = var.writer_role_arns
+    policy_administrator = var.policy_administrator_arn
+  })
 
-data "aws_iam_policy_document" "reports" {
-  statement {
-    sid       = "NobodyDeletesOrUnlocks"
-    effect    = "Deny"
-    resources = ["${aws_s3_bucket.reports.arn}/*"]
-    actions = [
-      "s3:BypassGovernanceRetention", "s3:DeleteObject", "s3:DeleteObjectVersion", "s3:PutObjectLegalHold",
-      "s3:PutObjectRetention",
-    ]
-
-    principals {
-      type        = "*"
-      identifiers = ["*"]
-    }
-  }
-
-  statement {
-    sid       = "NobodyChangesTheBucket"
-    effect    = "Deny"
-    resources = [aws_s3_bucket.reports.arn]
-    actions = [
-      "s3:DeleteBucket", "s3:PutBucketObjectLockConfiguration", "s3:PutBucketVersioning",
-    ]
-
-    principals {
-      type        = "*"
-      identifiers = ["*"]
-    }
-
-    # The lock is set once, by the roles that administer the key, and is never taken back: AWS does not allow it.
-    condition {
-      test     = "ArnNotEquals"
-      variable = "aws:PrincipalArn"
-      values   = var.key_administrator_arns
-    }
-  }
-
-  statement {
-    sid       = "OnlyOverTls"
-    effect    = "Deny"
-    resources = [aws_s3_bucket.reports.arn, "${aws_s3_bucket.reports.arn}/*"]
-    actions   = ["s3:*"]
-
-    principals {
-      type        = "*"
-      identifiers = ["*"]
-    }
-
-    condition {
-      test     = "Bool"
-      variable = "aws:SecureTransport"
-      values   = ["false"]
-    }
-  }
-
-  statement {
-    sid       = "WriteAndReadBack"
-    resources = ["${aws_s3_bucket.reports.arn}/worm/*"]
-    actions   = ["s3:GetObject", "s3:GetObjectRetention", "s3:GetObjectVersion", "s3:PutObject"]
-
-    principals {
-      type        = "AWS"
-      identifiers = var.writer_role_arns
-    }
-  }
-
-  statement {
-    sid       = "LookAtTheLock"
-    resources = [aws_s3_bucket.reports.arn]
-    actions = [
-      "s3:GetBucketObjectLockConfiguration", "s3:GetBucketVersioning", "s3:ListBucket", "s3:ListBucketVersions",
-    ]
-
-    principals {
-      type        = "AWS"
-      identifiers = var.writer_role_arns
-    }
-  }
+  # Once the policy is there, neither can be set any more.
+  depends_on = [aws_s3_bucket_public_access_block.reports, aws_s3_bucket_object_lock_configuration.reports]
 }

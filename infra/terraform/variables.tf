@@ -8,6 +8,17 @@ variable "report_bucket" {
   }
 }
 
+variable "report_prefix" {
+  description = "Folder of the bucket that the reports are in: what follows the bucket in SEED_WORM_URL."
+  type        = string
+  default     = "reports"
+
+  validation {
+    condition     = can(regex("^[a-z0-9][a-z0-9-]*(/[a-z0-9][a-z0-9-]*)*$", var.report_prefix))
+    error_message = "The prefix is lower-case letters, digits and hyphens, with a slash between folders only."
+  }
+}
+
 variable "access_log_bucket" {
   description = "Name of an existing bucket that takes the access logs of the report bucket."
   type        = string
@@ -26,7 +37,7 @@ variable "retention_days" {
 }
 
 variable "writer_role_arns" {
-  description = "Roles of the run pods: they write reports and read them back."
+  description = "Roles of the pods that write reports and read them back: run, code and api."
   type        = list(string)
 
   validation {
@@ -42,6 +53,16 @@ variable "key_administrator_arns" {
   validation {
     condition     = length(var.key_administrator_arns) > 0
     error_message = "Without an administrator the key could never be changed again."
+  }
+}
+
+variable "policy_administrator_arn" {
+  description = "The one role that may change the bucket's policy, and so the role that applies this."
+  type        = string
+
+  validation {
+    condition     = can(regex("^arn:[a-z-]+:iam::[0-9]{12}:role/.+$", var.policy_administrator_arn))
+    error_message = "The administrator of the policy is one role, by its ARN."
   }
 }
 
@@ -75,16 +96,20 @@ variable "kubernetes_auth_mount" {
   default     = "kubernetes"
 }
 
-variable "kubernetes_namespace" {
-  description = "Namespace of the run pods."
-  type        = string
-  default     = "seed"
+variable "namespaces" {
+  description = "Namespace of each environment: pods of one cannot log in as another."
+  type        = map(string)
+
+  validation {
+    condition     = length(distinct(values(var.namespaces))) == length(var.namespaces)
+    error_message = "Each environment has a namespace of its own."
+  }
 }
 
-variable "run_service_account" {
-  description = "Service account of the run pods."
+variable "fullname" {
+  description = "What the names of the chart's service accounts begin with: <release>-seed-pipelines."
   type        = string
-  default     = "seed-pipelines-run"
+  default     = "seed-seed-pipelines"
 }
 
 variable "database" {

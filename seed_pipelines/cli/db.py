@@ -1,8 +1,11 @@
 """The commands about the database: `seed-data db …`."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from seed_pipelines.settings import Settings
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -76,6 +79,8 @@ def migrate(
 ) -> None:
     """Apply the migrations that are missing. Without a connection: to the embedded PostgreSQL.
 
+    Where another database or an environment other than dev is named, a missing connection is refused: exit code 3.
+
     Example: SEED_MIGRATOR_URL=postgresql://seed_migrator@db/app seed-data db migrate
     """
     from seed_pipelines.control import migrations, roles
@@ -83,13 +88,15 @@ def migrate(
     from seed_pipelines.outside.postgres import connected
     from seed_pipelines.settings import from_environment
 
+    if migrator_url is None:
+        settings = from_environment()
+        assert_embedded_is_meant(settings, admin_url=admin_url)
+        LocalDatabase(settings.home).start()
+        typer.echo("the embedded PostgreSQL is up to date")
+        return
     if admin_url:
         with connected(admin_url) as administrator:
             roles.make_roles(administrator, {})
-    if migrator_url is None:
-        LocalDatabase(from_environment().home).start()
-        typer.echo("the embedded PostgreSQL is up to date")
-        return
     with connected(migrator_url) as connection:
         applied = migrations.apply(connection)
     typer.echo("\n".join(f"applied {name}" for name in applied) or "nothing to apply")
@@ -109,3 +116,18 @@ def check() -> None:
     with with_database() as connection:
         preflight.assert_safe(connection, tuple(catalog.ENTITIES), mapping=mapping)
     typer.echo("row-level security, roles and migrations are as they have to be")
+
+
+def assert_embedded_is_meant(settings: "Settings", *, admin_url: str | None) -> None:
+    """Raises MigratorUnknown: a forgotten connection must not pass for a database that is up to date."""
+    from seed_pipelines.errors import MigratorUnknown
+    from seed_pipelines.settings import DEV
+
+    signs = {
+        "SEED_DATABASE_URL": settings.database_url,
+        "SEED_ADMIN_URL": admin_url,
+        f"SEED_ENVIRONMENT={settings.environment}": settings.environment not in (None, DEV),
+    }
+    given = tuple(name for name, speaks in signs.items() if speaks)
+    if given:
+        raise MigratorUnknown(given)

@@ -197,6 +197,7 @@ def test_the_migration_comes_before_everything_and_needs_nothing_else_of_the_rel
         if HOOK in thing["metadata"].get("annotations", {})
     }
     weight = hooks.pop(("Job", job["metadata"]["name"]))
+    assert ("NetworkPolicy", job["metadata"]["name"]) in hooks
     assert all(earlier < weight for earlier in hooks.values())
     for kind, wanted in _names_in(job["spec"]["template"]["spec"]):
         made = {(kind, wanted), ("External" + kind, wanted)} & set(hooks)
@@ -209,6 +210,11 @@ def test_beside_dagsters_own_chart_only_our_tables_are_migrated():
     assert [container["command"] for container in chart.containers(job["spec"]["template"])] == [
         ["seed-data", "db", "migrate"]
     ]
+
+
+def test_the_migration_knows_its_environment_so_that_it_does_not_migrate_an_embedded_server():
+    things = chart.render(chart.value_set("staging"))
+    assert chart.named(things, "ConfigMap", "seed-seed-pipelines-migration")["data"]["SEED_ENVIRONMENT"] == "staging"
 
 
 def test_a_canary_has_its_own_image_and_its_own_tenants(canary):
@@ -265,6 +271,38 @@ def test_the_vault_agent_brings_credentials_and_there_is_no_secret():
         for container in chart.containers(template):
             assert container["command"][:2] == ["/bin/sh", "-c"]
             assert container["command"][2].startswith(". /vault/secrets/seed.env && exec ")
+
+
+def test_the_vault_agent_logs_each_pod_in_as_who_it_is():
+    things = chart.render(chart.value_set("vault-agent"))
+    roles = {
+        template["metadata"]["labels"]["seed-pipelines/component"]: (
+            template["metadata"]["annotations"]["vault.hashicorp.com/role"],
+            template["metadata"]["annotations"]["vault.hashicorp.com/agent-inject-secret-seed.env"],
+        )
+        for _, template in chart.pod_templates(things)
+    }
+    assert roles == {
+        component: (f"seed-staging-{who}", f"secret/data/seed/staging/{who}")
+        for component, who in {
+            "code": "worker",
+            "webserver": "dagster",
+            "daemon": "dagster",
+            "migration": "migrator",
+        }.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("vault-agent", "/bin/sh -c '. /vault/secrets/seed.env && exec seed-data preflight staging/TENANT.yaml'\n"),
+        ("staging", "-- seed-data preflight staging/TENANT.yaml\n"),
+    ],
+)
+def test_the_notes_show_a_command_that_has_its_variables(name, shown):
+    (notes,) = (text for file, text in chart.texts(chart.value_set(name)).items() if file.endswith("NOTES.txt"))
+    assert shown in notes + "\n"
 
 
 def test_a_change_of_the_configuration_is_another_pod():

@@ -50,6 +50,14 @@ def test_what_config_maps_set_is_known_under_that_name(name):
                 assert key in SETTINGS | ELSEWHERE
 
 
+@pytest.mark.parametrize(("name", "said"), [("production-full", "true"), ("staging", None)])
+def test_a_canary_is_asked_for_where_the_values_say_so(name, said):
+    things = chart.render(chart.value_set(name))
+    for config_map in ("env", "api-env"):
+        data = chart.named(things, "ConfigMap", f"seed-seed-pipelines-{config_map}")["data"]
+        assert data.get("SEED_CANARY_REQUIRED") == said
+
+
 def test_it_is_the_chart_of_this_version():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert yaml.safe_load((chart.CHART / "Chart.yaml").read_text())["appVersion"] == project["version"]
@@ -161,14 +169,36 @@ def test_argo_cd_would_deploy_each_environment(file, tmp_path):
     environment = yaml.safe_load(file.read_text())
     helm = _patched(environment, tmp_path)["spec"]["source"]["helm"]
     values = helm["valuesObject"]
-    assert values == environment["values"]
-    files = values.setdefault("manifests", {}).setdefault("configMap", {}).setdefault("files", {})
-    for parameter in helm["fileParameters"]:
-        name = parameter["name"].removeprefix("manifests.configMap.files.").replace("\\.", ".")
-        files[name] = (chart.CHART / parameter["path"]).read_text()
-    things = chart.render(values, release=helm["releaseName"])
+    assert {**values, **environment["values"]} == values
+    things = chart.render(_with_files(values, helm["fileParameters"]), release=helm["releaseName"])
     data = chart.named(things, "ConfigMap", "seed-seed-pipelines-manifests")["data"]
     assert {key.rpartition("__")[2] for key in data} == {f"{tenant}.yaml" for tenant in environment["tenants"]}
+
+
+def test_argo_cd_gives_a_canary_its_image_its_tenants_and_the_migration(tmp_path):
+    environment = yaml.safe_load((ARGOCD / "environments/staging.yaml").read_text())
+    helm = _patched(environment, tmp_path)["spec"]["source"]["helm"]
+    things = chart.render(_with_files(helm["valuesObject"], helm["fileParameters"]), release=helm["releaseName"])
+    images, mounted = {}, {}
+    for name, template in chart.pod_templates(things):
+        images[name.removeprefix("seed-seed-pipelines-")] = chart.containers(template)[0]["image"].rpartition("@")[2]
+        for volume in template["spec"]["volumes"]:
+            if volume["name"] == "manifests":
+                items = volume["configMap"]["items"]
+                mounted[name.removeprefix("seed-seed-pipelines-")] = [item["path"] for item in items]
+    old, new = environment["values"]["image"]["digest"], environment["canary"]["digest"]
+    assert {name for name, digest in images.items() if digest == new} == {"code-canary", "migration"}
+    assert images["code-seed-pipelines"] == images["api"] == old
+    assert mounted["code-canary"] == ["staging/acme.yaml"]
+    assert mounted["code-seed-pipelines"] == ["staging/globex.yaml"]
+
+
+def test_argo_cd_gives_the_api_the_policy_that_is_reviewed(tmp_path):
+    environment = yaml.safe_load((ARGOCD / "environments/staging.yaml").read_text())
+    helm = _patched(environment, tmp_path)["spec"]["source"]["helm"]
+    things = chart.render(_with_files(helm["valuesObject"], helm["fileParameters"]), release=helm["releaseName"])
+    files = chart.named(things, "ConfigMap", "seed-seed-pipelines-files")["data"]
+    assert files["policy.yaml"] == (ROOT / "infra/access/policy.yaml").read_text()
 
 
 def test_every_environment_with_manifests_deploys_all_of_them():
@@ -185,7 +215,19 @@ def _patched(parameters, folder):
     (applications,) = _argo("applicationset.yaml")
     (folder / "templates").mkdir()
     (folder / "Chart.yaml").write_text("apiVersion: v2\nname: patch\nversion: 0.0.1\n")
-    patch = applications["spec"]["templatePatch"].replace("$.values", "$.Values.values")
+    patch = applications["spec"]["templatePatch"]
     (folder / "templates/patch.yaml").write_text("{{- with .Values }}\n" + patch + "{{- end }}\n")
     with Chart.load(folder) as loaded:
         return yaml.safe_load(loaded.render(values=parameters)["patch/templates/patch.yaml"])
+
+
+def _with_files(values, parameters):
+    """The values with the files of the parameters, as Argo CD hands them to `helm --set-file`."""
+    for parameter in parameters:
+        folders = re.split(r"(?<!\\)\.", parameter["name"])
+        path = [folder.replace("\\.", ".") for folder in folders]
+        place = values
+        for folder in path[:-1]:
+            place = place.setdefault(folder, {})
+        place[path[-1]] = (chart.CHART / parameter["path"]).read_text()
+    return values

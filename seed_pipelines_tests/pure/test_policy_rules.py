@@ -10,6 +10,9 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+import yaml
+
+from seed_pipelines.catalog import ENTITY_NAMES
 
 ROOT = Path(__file__).parents[2]
 Document = dict[str, Any]
@@ -26,10 +29,10 @@ def policy() -> ModuleType:
 
 
 GOOD: Document = {
-    "metadata": {"tenant": "acme", "environment": "prod", "version": "2.0.0", "salt_version": "1"},
+    "metadata": {"tenant": "acme", "environment": "production", "version": "2.0.0", "salt_version": "1"},
     "mode": "carga",
     "window": {"start_utc": "01:00", "end_utc": "07:30"},
-    "volumetry": {"customers": {"cap": 1000000}, "loans": {"cap": 2000000}},
+    "volumetry": {"users": {"cap": 20000}, "customers": {"cap": 1000000}, "loans": {"cap": 2000000}},
     "budget": {"cost_cap_brl": 100, "error_budget_pct": 1},
 }
 CANARY: Document = {**GOOD, "mode": "canary"}
@@ -49,7 +52,7 @@ def test_every_manifest_that_is_shipped_passes(policy: ModuleType) -> None:
 
 
 def test_a_carga_in_production_passes_after_its_canary(policy: ModuleType) -> None:
-    assert policy.problems_of_manifest("prod/acme.yaml", GOOD, earlier=[CANARY]) == []
+    assert policy.problems_of_manifest("production/acme.yaml", GOOD, earlier=[CANARY]) == []
 
 
 @pytest.mark.parametrize(
@@ -63,14 +66,18 @@ def test_a_carga_in_production_passes_after_its_canary(policy: ModuleType) -> No
     ids=["no history", "no canary", "another version", "another salt"],
 )
 def test_a_carga_in_production_without_its_canary_is_denied(policy: ModuleType, earlier: list[Document]) -> None:
-    (problem,) = policy.problems_of_manifest("prod/acme.yaml", GOOD, earlier=earlier)
-    assert problem.startswith("prod/acme.yaml: carga of version 2.0.0 without a canary")
+    (problem,) = policy.problems_of_manifest("production/acme.yaml", GOOD, earlier=earlier)
+    assert problem.startswith("production/acme.yaml: carga of version 2.0.0 without a canary")
 
 
 @pytest.mark.parametrize(
     ("change", "says"),
     [
         (lambda m: m["metadata"].update(environment="qa"), "environment qa has no limits"),
+        (lambda m: m["metadata"].pop("environment"), "it names no environment"),
+        (lambda m: m.pop("volumetry"), "it has no volumetry"),
+        (lambda m: m["volumetry"].update(invoices={"cap": 1}), "invoices has no limit in production"),
+        (lambda m: m["volumetry"]["users"].update(cap=20001), "users: the cap is 20001"),
         (lambda m: m.update(mode="everything"), "mode everything is not allowed"),
         (lambda m: m["volumetry"]["customers"].update(cap=1000001), "customers: the cap is 1000001"),
         (lambda m: m.update(caps_override={"loans": 3000000}), "loans: the cap is 3000000"),
@@ -84,8 +91,31 @@ def test_a_carga_in_production_without_its_canary_is_denied(policy: ModuleType, 
 def test_a_manifest_beyond_the_limits_is_denied(
     policy: ModuleType, change: Callable[[Document], None], says: str
 ) -> None:
-    problems = policy.problems_of_manifest("prod/acme.yaml", with_change(change), earlier=[CANARY])
+    problems = policy.problems_of_manifest("production/acme.yaml", with_change(change), earlier=[CANARY])
     assert any(says in problem for problem in problems), problems
+
+
+@pytest.mark.parametrize("rule", ["modes", "canary_first", "hours_utc", "cost_cap_brl", "caps"])
+def test_an_environment_that_lacks_a_limit_lets_nothing_through(
+    policy: ModuleType, monkeypatch: pytest.MonkeyPatch, rule: str
+) -> None:
+    limits = deepcopy(policy._LIMITS)
+    del limits["environments"]["production"][rule]
+    monkeypatch.setattr(policy, "_LIMITS", limits)
+    problems = policy.problems_of_manifest("production/acme.yaml", GOOD, earlier=[CANARY])
+    assert f"production/acme.yaml: environment production has no {rule}: add it to limits.json" in problems
+
+
+def test_each_environment_limits_every_entity(policy: ModuleType) -> None:
+    for environment, limits in policy._LIMITS["environments"].items():
+        assert set(limits["caps"]) == set(ENTITY_NAMES), environment
+
+
+def test_each_environment_that_argo_cd_rolls_out_has_limits_and_no_other_has(policy: ModuleType) -> None:
+    applications = yaml.safe_load((ROOT / "infra/argocd/applicationset.yaml").read_text())
+    steps = applications["spec"]["strategy"]["rollingSync"]["steps"]
+    rolled_out = [environment for step in steps for environment in step["matchExpressions"][0]["values"]]
+    assert rolled_out == list(policy._LIMITS["environments"])
 
 
 def test_a_window_over_midnight_lies_inside_one_over_midnight(policy: ModuleType) -> None:
@@ -124,6 +154,16 @@ def pod(**container: object) -> Document:
     return {"kind": "Deployment", "metadata": {"name": "daemon"}, "spec": {"template": template}}
 
 
+def secret(environment: str | None, **content: dict[str, str]) -> Document:
+    labels = {"seed-pipelines/environment": environment} if environment else {}
+    return {"kind": "Secret", "metadata": {"name": "worker", "labels": labels}, **content}
+
+
+def test_a_secret_passes_in_dev_and_where_it_is_empty(policy: ModuleType) -> None:
+    assert policy.problems_of_object(secret("dev", stringData={"SEED_DATABASE_URL": "postgresql://somewhere"})) == []
+    assert policy.problems_of_object(secret("production", stringData={})) == []
+
+
 def test_a_safe_pod_passes(policy: ModuleType) -> None:
     assert policy.problems_of_object(pod()) == []
     assert policy.problems_of_object(pod(image="seed-pipelines@sha256:" + "0" * 64)) == []
@@ -147,6 +187,8 @@ def test_a_safe_pod_passes(policy: ModuleType) -> None:
             {"kind": "ConfigMap", "metadata": {"name": "env"}, "data": {"URL": "https://user:password@host/"}},
             "URL holds a password",
         ),
+        (secret("production", stringData={"SEED_DATABASE_URL": "postgresql://somewhere"}), "it holds stringData"),
+        (secret(None, data={"SEED_DATABASE_URL": "cG9zdGdyZXNxbDovLw=="}), "it holds data"),
         (
             {"kind": "Role", "metadata": {"name": "all"}, "rules": [{"apiGroups": [""], "verbs": ["*"]}]},
             "wildcard",

@@ -20,6 +20,9 @@ SEED_HOME: /var/lib/seed
 SEED_MANIFESTS_DIR: {{ include "seed.manifestFolder" . | quote }}
 SEED_LOG: json
 SEED_LEASE_SECONDS: {{ .Values.leaseSeconds | quote }}
+{{- if .Values.canaryRequired }}
+SEED_CANARY_REQUIRED: "true"
+{{- end }}
 SEED_RUN_RESOURCES: {{ .Values.runs.resources | toJson | quote }}
 {{- with .Values.worm.url }}
 SEED_WORM_URL: {{ . | quote }}

@@ -52,7 +52,7 @@ seccompProfile:
 {{- $path := index $agent.paths (index . 1) -}}
 vault.hashicorp.com/agent-inject: "true"
 vault.hashicorp.com/agent-pre-populate-only: "true"
-vault.hashicorp.com/role: {{ $agent.role | quote }}
+vault.hashicorp.com/role: {{ index $agent.roles (index . 1) | quote }}
 vault.hashicorp.com/agent-inject-secret-seed.env: {{ $path | quote }}
 vault.hashicorp.com/agent-inject-template-seed.env: |
   {{ printf "{{- with secret %q }}{{ range $name, $value := .Data.data }}" $path }}
@@ -63,6 +63,15 @@ vault.hashicorp.com/agent-inject-template-seed.env: |
 {{- /* The agent leaves a file of exports, and a shell reads it before it becomes the program. */ -}}
 {{- define "seed.agentShell" -}}
 ["/bin/sh", "-c", ". /vault/secrets/seed.env && exec \"$@\"", "seed"]
+{{- end -}}
+
+{{- /* (list $ command-line): as a person gives it to `kubectl exec`, which starts no shell. */ -}}
+{{- define "seed.shown" -}}
+{{- if eq (index . 0).Values.credentials.source "vaultAgent" -}}
+/bin/sh -c '. /vault/secrets/seed.env && exec {{ index . 1 }}'
+{{- else -}}
+{{ index . 1 }}
+{{- end -}}
 {{- end -}}
 
 {{- /* (list $ program-and-arguments), as a list. */ -}}

@@ -65,12 +65,12 @@
 {{- if and (eq $credentials.source "externalSecret") (not $credentials.externalSecret.storeName) -}}
 {{- include "seed.refuse" (list . "an ExternalSecret needs its store" "Set credentials.externalSecret.storeName.") -}}
 {{- end -}}
-{{- if and (eq $credentials.source "vaultAgent") (not $credentials.vaultAgent.role) -}}
-{{- include "seed.refuse" (list . "the Vault agent would not know who logs in" "Set credentials.vaultAgent.role.") -}}
-{{- end -}}
 {{- $paths := get (dict "externalSecret" $credentials.externalSecret.keys "vaultAgent" $credentials.vaultAgent.paths) $credentials.source -}}
 {{- if has $credentials.source (list "externalSecret" "vaultAgent") -}}
 {{- range $who := include "seed.whoHasCredentials" . | fromJsonArray -}}
+{{- if and (eq $credentials.source "vaultAgent") (not (get $credentials.vaultAgent.roles $who)) -}}
+{{- include "seed.refuse" (list $ (printf "the Vault agent would not know as whom %q logs in" $who) (printf "Set credentials.vaultAgent.roles.%s." $who)) -}}
+{{- end -}}
 {{- if not (get $paths $who) -}}
 {{- include "seed.refuse" (list $ (printf "nobody says where the credentials of %q are" $who) (printf "Set it beside the others of credentials.%s." $credentials.source)) -}}
 {{- end -}}
