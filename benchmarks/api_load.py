@@ -2,6 +2,8 @@
 
 A real `seed-data dev` with its PostgreSQL and its Dagster is started in a home of its own, and ended. Locust sends from
 this process, which takes one of the machine's cores. Exits with 1 where a target is missed.
+
+Manifests are validated twice over: one that the API remembers, and so many in turn that it remembers none of them.
 """
 
 # Locust patches what the rest imports, so it comes first.
@@ -11,14 +13,15 @@ from locust.env import Environment
 
 # isort: on
 import argparse
+import itertools
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,14 +29,18 @@ from pathlib import Path
 import gevent
 import gevent.pool
 import httpx
+from api_verdict import TARGETS, missed_of
 from measure import show
 
+from seed_pipelines.api.profiles import KEPT_MANIFESTS
+from seed_pipelines.manifest.seal import sealed_text
 from seed_pipelines.outside import token_key_file
 
-TARGETS = tomllib.loads(Path(__file__).with_name("api_targets.toml").read_text())
 MANIFEST = Path("manifests/dev/acme.yaml")
 RUNS, VALIDATE = "/api/v1/seed-runs", "/api/v1/seed-profiles/validate"
 LIMITER_REQUESTS, LIMITER_SECONDS = 300, 10
+# Four times as many as the API remembers.
+MANIFESTS = 4 * KEPT_MANIFESTS
 
 
 class Home:
@@ -78,7 +85,8 @@ def main() -> int:
             ports = ("--port", "3911", "--api-port", "8911")
             with home.serving("dev", *ports, port=8911, quota="10000000/60") as url:
                 found = {
-                    "validate": _loaded(url, home, _validating(), options),
+                    "validate_warm": _loaded(url, home, _validating([MANIFEST.read_bytes()]), options),
+                    "validate_cold": _loaded(url, home, _validating(_manifests(MANIFESTS)), options),
                     "get_run": _loaded(url, home, _reading(seed_run_id), options),
                 }
                 seed_runs = _with_one_key(url, home, TARGETS["one_key"]["concurrent"])
@@ -107,8 +115,16 @@ def _wait_until_ready(url: str) -> None:
     raise SystemExit("the API did not start")
 
 
-def _validating() -> type[FastHttpUser]:
-    body = MANIFEST.read_bytes()
+def _manifests(count: int) -> list[bytes]:
+    """So many manifests that differ in rows, and so in bytes, hash and plan; all of about the same size."""
+    text = MANIFEST.read_text()
+    before, cap, after = re.split(r"(?<=\n  customers: {cap: )(\d+)", text, maxsplit=1)
+    return [sealed_text(f"{before}{int(cap) - less}{after}").encode() for less in range(count)]
+
+
+def _validating(bodies: list[bytes]) -> type[FastHttpUser]:
+    # All users take from the same turn, so that none comes back before all others were sent.
+    turn = itertools.cycle(bodies)
 
     class Validating(FastHttpUser):
         wait_time = constant(0)
@@ -117,7 +133,7 @@ def _validating() -> type[FastHttpUser]:
         @task
         def validate(self) -> None:
             headers = self.caller | {"Content-Type": "application/yaml"}
-            self.client.post(VALIDATE, data=body, headers=headers, name="validate")
+            self.client.post(VALIDATE, data=next(turn), headers=headers, name="validate")
 
     return Validating
 
@@ -187,13 +203,7 @@ def _verdict(found: dict[str, dict[str, float]], *, seed_runs: int, off: float) 
         for name, each in found.items()
     ]
     show("Load", ("request", "requests/s", "p50 ms", "p95 ms", "p99 ms", "failed"), rows)
-    missed = [
-        f"{name}: {each['rate']:.0f} requests/s, target {TARGETS[name]['requests_per_second']}"
-        for name, each in found.items()
-        if each["rate"] < TARGETS[name]["requests_per_second"] or each["failed"]
-    ]
-    if found["validate"]["p99"] > TARGETS["validate"]["p99_ms"]:
-        missed.append(f"validate: p99 {found['validate']['p99']:.0f} ms, target {TARGETS['validate']['p99_ms']}")
+    missed = [line for name, figures in found.items() for line in missed_of(name, figures, TARGETS[name])]
     if seed_runs != TARGETS["one_key"]["seed_runs"]:
         missed.append(f"one key made {seed_runs} seed runs")
     if off > TARGETS["limiter"]["tolerance_percent"]:

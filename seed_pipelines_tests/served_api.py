@@ -8,6 +8,8 @@ from contextlib import contextmanager
 import httpx
 import uvicorn
 from fastapi import FastAPI
+from joserfc import jwt
+from joserfc.jwk import OKPKey
 
 from seed_pipelines.api.app import create_app, service_for
 from seed_pipelines.outside import token_key_file
@@ -18,6 +20,21 @@ from seed_pipelines.settings import Settings
 def headers_for(home, *, subject="somebody", roles=("developer",), tenant="acme", environment="dev"):
     """What a caller sends with every request."""
     token = token_key_file.token_of(home, subject=subject, roles=roles, issued_at=int(time.time()), seconds=600)
+    return {"Authorization": f"Bearer {token}", "X-Tenant-ID": tenant, "X-Environment": environment}
+
+
+def portal_headers(home, *, tenants=("acme",), tenant="acme", environment="dev"):
+    """What the portal sends: as infra/access/policy.yaml knows it, its token names its tenants."""
+    token_key_file.key_set_file(home)
+    key = OKPKey.import_key((home / token_key_file.PRIVATE_KEY_NAME).read_bytes())
+    claims = {
+        "iss": token_key_file.ISSUER,
+        "aud": token_key_file.AUDIENCE,
+        "sub": "service-account-portal",
+        "tenants": list(tenants),
+        "exp": int(time.time()) + 600,
+    }
+    token = jwt.encode({"alg": "Ed25519", "kid": key.thumbprint()}, claims, key, algorithms=["Ed25519"])
     return {"Authorization": f"Bearer {token}", "X-Tenant-ID": tenant, "X-Environment": environment}
 
 

@@ -4,8 +4,9 @@ from fastapi import Request
 
 from seed_pipelines.errors import MediaTypeNotTaken
 
-JSON_ONLY = ("application/json",)
-JSON_OR_YAML = ("application/json", "application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml")
+JSON = "application/json"
+JSON_ONLY = (JSON,)
+JSON_OR_YAML = (JSON, "application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml")
 
 
 async def read_body(request: Request) -> bytes:
@@ -13,8 +14,9 @@ async def read_body(request: Request) -> bytes:
     return await request.body()
 
 
-def require_media_type(request: Request, taken: tuple[str, ...]) -> None:
-    """Raises MediaTypeNotTaken."""
+def require_media_type(request: Request, taken: tuple[str, ...]) -> str:
+    """The one that the body is said to have; raises MediaTypeNotTaken."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in taken:
         raise MediaTypeNotTaken(taken=taken)
+    return kind

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from seed_pipelines import flow
 from seed_pipelines.api import etags, idempotency
-from seed_pipelines.api.access.decide import Action
+from seed_pipelines.api.access.decide import SOME_MODE, Action
 from seed_pipelines.api.bodies import read_body
 from seed_pipelines.api.contract import KEY_HEADER, PREFIX, SeedRunCancelled
 from seed_pipelines.api.described import ETAG_HEADER, REQUIRED_KEY_PARAMETER, described, header
@@ -21,7 +21,14 @@ from seed_pipelines.api.runs import run_row
 from seed_pipelines.api.service import Service, Whose, run_id_of, service_of, show_tenant
 from seed_pipelines.control import endings, runs
 from seed_pipelines.control.runs import SeedRun
-from seed_pipelines.errors import DagsterUnavailable, HeaderNotUsable, PreconditionFailed, SeedRunEnded, SeedRunNotFound
+from seed_pipelines.errors import (
+    DagsterUnavailable,
+    HeaderNotUsable,
+    PreconditionFailed,
+    SeedRunEnded,
+    SeedRunNotFound,
+    ServerBusy,
+)
 from seed_pipelines.orchestration.names import ManifestName
 from seed_pipelines.outside import logs
 from seed_pipelines.outside.postgres import Connection, transaction, translated
@@ -61,7 +68,7 @@ def cancel_seed_run(request: Request, seed_run_id: str, _: Annotated[bytes, Depe
         action=Action.CANCEL,
         tenant=whose.tenant,
         environment=whose.environment,
-        mode=None if row is None else row["mode"],
+        mode=SOME_MODE if row is None else row["mode"],
     )
     if row is None:
         raise SeedRunNotFound(seed_run_id)
@@ -70,7 +77,7 @@ def cancel_seed_run(request: Request, seed_run_id: str, _: Annotated[bytes, Depe
         raise HeaderNotUsable(KEY_HEADER, why="is missing")
     match = etags.if_match(request.headers.get("if-match"))
     answer = idempotency.answered_once(
-        service.writing,
+        lambda: service.view(whose),
         RequestKey(
             environment=whose.environment,
             tenant=whose.tenant,
@@ -133,8 +140,9 @@ def _end_dagster_runs(service: Service, run: SeedRun) -> None:
     """Those that have not begun; once the seed run is cancelled, all of them."""
     name = ManifestName.of_path(run.manifest_path)
     try:
-        found = service.dagster.runs_of(name, run.idempotency_key)
-        service.dagster.terminate([each for each in found if run.is_finished or not each.has_begun])
-    except DagsterUnavailable as error:
+        with service.dagster.turn():
+            found = service.dagster.runs_of(name, run.idempotency_key)
+            service.dagster.terminate([each for each in found if run.is_finished or not each.has_begun])
+    except (DagsterUnavailable, ServerBusy) as error:
         # The seed run is cancelled whatever Dagster does: a worker that comes later is refused.
         logs.event("runs not ended", error=error, seed_run_id=str(run.id))

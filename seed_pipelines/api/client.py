@@ -38,6 +38,7 @@ from seed_pipelines.errors import (
     ApiUnavailable,
     BadInput,
     Failed,
+    ManifestRejected,
     PreconditionFailed,
     Refused,
     SeedError,
@@ -45,6 +46,7 @@ from seed_pipelines.errors import (
     Unauthenticated,
     error_class_of,
 )
+from seed_pipelines.manifest.problems import Problem as ManifestProblem
 
 ATTEMPTS = 4
 LONGEST_WAIT_SECONDS = 30.0
@@ -79,14 +81,21 @@ class Tagged:
 class SeedClient:
     """One API, by one token. Not for several threads at once."""
 
-    def __init__(self, url: str, *, token: str | None) -> None:
-        """Raises SettingNotUsable for an address that would show the token to others, Unauthenticated without one."""
+    def __init__(self, url: str, *, token: str | None, traceparent: str | None = None) -> None:
+        """`traceparent` is the caller's W3C trace context, which the API's spans, and a seed run's, are put below.
+
+        Raises SettingNotUsable for an address that would show the token to others, Unauthenticated without one."""
         _assert_private(url)
         if not token:
             raise Unauthenticated
         self._url = url.rstrip("/")
         self._http = httpx.Client(
-            base_url=self._url, timeout=_TIMEOUT, headers={"Authorization": f"Bearer {token}"}, follow_redirects=False
+            base_url=self._url,
+            timeout=_TIMEOUT,
+            headers={"Authorization": f"Bearer {token}"} | ({"traceparent": traceparent} if traceparent else {}),
+            follow_redirects=False,
+            # A proxy of the environment is for the world outside: what is for this machine goes to nobody else.
+            trust_env=urlsplit(url).hostname not in _LOOPBACK,
         )
 
     def __enter__(self) -> Self:
@@ -98,15 +107,17 @@ class SeedClient:
         self._http.close()
 
     def validate(self, manifest: bytes, whose: Whose) -> ValidProfile:
-        """What a manifest's YAML comes to; raises ManifestRejected."""
+        """What a manifest's YAML comes to; raises ManifestRejected, with each problem in its `problems`."""
         headers = whose.headers | {"Content-Type": "application/yaml"}
         return _read(ValidProfile, self._sent("POST", "/seed-profiles/validate", headers=headers, content=manifest))
 
     def start(self, request: SeedRunRequest, whose: Whose) -> SeedRunAccepted | Rehearsal:
-        """The seed run of the request's key, begun now or before; with `dry_run`, what it would do."""
-        key = request.idempotency_key or str(uuid4())
+        """The seed run of the request's key, begun now, gone on with, or done; with `dry_run`, what it would do.
+
+        Each call is a request of its own: one that failed or paused goes on when it is started again.
+        """
         content = request.model_dump_json(exclude_none=True).encode()
-        headers = whose.headers | {KEY_HEADER: f'"{key}"', "Content-Type": "application/json"}
+        headers = whose.headers | {KEY_HEADER: f'"{uuid4()}"', "Content-Type": "application/json"}
         answer = self._sent("POST", "/seed-runs", headers=headers, content=content)
         return _read(Rehearsal, answer) if request.dry_run else _read(SeedRunAccepted, answer)
 
@@ -122,6 +133,10 @@ class SeedClient:
         if answer.status_code == httpx.codes.NOT_MODIFIED:
             return tagged
         return Tagged(run=_read(SeedRunState, answer), etag=answer.headers.get("ETag", ""))
+
+    def report(self, seed_run_id: UUID, whose: Whose) -> bytes:
+        """The signed report, byte for byte, verified by the API; raises ReportNotWritten while it waits."""
+        return self._sent("GET", f"/seed-runs/{seed_run_id}/report", headers=whose.headers).content
 
     def runs(self, whose: Whose, *, status: str | None = None) -> Iterator[SeedRunSummary]:
         """The tenant's seed runs, the newest first, page by page."""
@@ -202,7 +217,10 @@ class SeedClient:
         except ValidationError:
             return ApiUnavailable(self._url, why="its problem is not of this version of the contract")
         kind = error_class_of(problem.code) or _branch_of(answer.status_code)
-        return kind.as_told("\n".join((problem.detail, *(_violation(each) for each in problem.violations))))
+        error = kind.as_told("\n".join((problem.detail, *(_violation(each) for each in problem.violations))))
+        if isinstance(error, ManifestRejected):
+            error.problems = tuple(_problem(each) for each in problem.violations)
+        return error
 
 
 def _assert_private(url: str) -> None:
@@ -249,3 +267,14 @@ def _branch_of(status: int) -> type[SeedError]:
 def _violation(violation: Violation) -> str:
     line = "" if violation.line is None else f"line {violation.line}, "
     return f"{line}{violation.location or 'the body'}: {violation.message}"
+
+
+def _problem(violation: Violation) -> ManifestProblem:
+    return ManifestProblem(
+        source="body",
+        line=violation.line or 1,
+        column=violation.column or 1,
+        pointer=violation.location,
+        rule=violation.rule or "",
+        message=violation.message,
+    )

@@ -13,10 +13,11 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from seed_pipelines.api.contract import PREFIX
 from seed_pipelines.api.metrics import RequestMetrics
 from seed_pipelines.api.problems import LARGEST_BODY_BYTES, answer_of, unexpected
 from seed_pipelines.api.quota import AddressQuotas, QuotaLeft
-from seed_pipelines.errors import RequestTooLarge, SeedError
+from seed_pipelines.errors import QuotaExceeded, RequestTooLarge, SeedError
 from seed_pipelines.outside import logs
 from seed_pipelines.outside.telemetry import SeedSpan, Telemetry
 
@@ -31,6 +32,8 @@ class _Answering:
 
     status: int = 0
     has_begun: bool = False
+    # The address has no quota left for an answer that took from no caller's: another one is given.
+    refused: QuotaLeft | None = None
 
 
 class Edge:
@@ -64,15 +67,19 @@ class Edge:
             await self._app(scope, _bounded(scope, receive), send)
         except Exception as error:
             ours = error if isinstance(error, SeedError) else unexpected(error)
-            logs.event("request failed", error=error)
             if answering.has_begun:
+                logs.event("request failed", error=error)
                 # Half an answer is out: the connection ends here, so that nobody takes it for a whole one.
                 raise ours from None
             await answer_of(ours, scope)(scope, receive, send)
+        if answering.refused is not None:
+            wait_seconds, answering.refused = answering.refused.wait_seconds, None
+            await answer_of(QuotaExceeded(wait_seconds=wait_seconds), scope)(scope, receive, send)
 
     def _admit(self, scope: Scope) -> None:
         headers = Headers(scope=scope)
-        if scope["path"] not in OPERATIONAL and "authorization" not in headers:
+        is_for_a_caller = "authorization" in headers and scope["path"].startswith(f"{PREFIX}/")
+        if scope["path"] not in OPERATIONAL and not is_for_a_caller:
             left = self._addresses.take(address_of(scope))
             remember(scope, left)
             left.assert_taken()
@@ -83,14 +90,28 @@ class Edge:
     def _sending(self, scope: Scope, send: Send, answering: _Answering) -> Callable[[Message], Awaitable[None]]:
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
-                answering.status, answering.has_begun = message["status"], True
+                left = self._charged(scope, answering)
+                if answering.refused is None:
+                    answering.status, answering.has_begun = message["status"], True
                 headers = MutableHeaders(scope=message)
-                left = scope.get("state", {}).get("quota") or self._addresses.look(address_of(scope))
                 for name, value in (*left.headers().items(), *_SECURITY_HEADERS.items()):
                     headers[name] = value
-            await send(message)
+            if answering.refused is None:
+                await send(message)
 
         return sending
+
+    def _charged(self, scope: Scope, answering: _Answering) -> QuotaLeft:
+        """The quota that was used. What took from no caller's, whatever was wrong with it, takes from its address's."""
+        found: QuotaLeft | None = scope.get("state", {}).get("quota")
+        if found is not None:
+            return found
+        if scope["path"] in OPERATIONAL:
+            return self._addresses.look(address_of(scope))
+        left = self._addresses.take(address_of(scope))
+        remember(scope, left)
+        answering.refused = left if left.wait_seconds else None
+        return left
 
 
 def address_of(scope: Scope) -> str:

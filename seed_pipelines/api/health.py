@@ -52,8 +52,9 @@ class Readiness:
             return self._found
 
 
+# Not in a thread: requests that hang may have all of them, and whoever asks would end a process that is alive.
 @router.get("/healthz", summary="The process answers")
-def healthz() -> Alive:
+async def healthz() -> Alive:
     """Nothing else is looked at."""
     return Alive()
 

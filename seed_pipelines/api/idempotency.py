@@ -2,12 +2,14 @@
 
 A key is claimed in one statement before the work, for a limited time, and its answer is kept. A process that dies in
 between leaves a claim that the same request takes over when its time is over; what it had begun goes on, since the work
-itself may be repeated. A request that was refused leaves nothing: its key is free again.
+itself may be repeated. A request that was refused leaves nothing: its key is free again. Old answers are forgotten by
+the purge (control/purge.py).
 """
 
 import hashlib
 import re
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from uuid import UUID, uuid4
 
@@ -17,12 +19,13 @@ from psycopg.types.json import Jsonb
 
 from seed_pipelines.api.contract import KEY, KEY_HEADER
 from seed_pipelines.errors import HeaderNotUsable, RequestInFlight, RequestKeyReused
-from seed_pipelines.outside.connections import ConnectionPool
 from seed_pipelines.outside.postgres import Connection, translated
 from seed_pipelines.sql import query
 
 CLAIM_SECONDS = 60.0
-KEPT_SECONDS = 7 * 86_400.0
+
+# A transaction that sees the tenant of the request, and is committed at its end.
+View = Callable[[], AbstractContextManager[Connection]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,18 +75,16 @@ def fingerprint_of(asked: Mapping[str, object]) -> str:
     return hashlib.sha256(rfc8785.dumps(dict(asked))).hexdigest()  # type: ignore[arg-type]  # Plain values by contract.
 
 
-def answered_once(
-    pool: ConnectionPool, request: RequestKey, *, fingerprint: str, work: Callable[[Claim], Answer]
-) -> Answer:
+def answered_once(view: View, request: RequestKey, *, fingerprint: str, work: Callable[[Claim], Answer]) -> Answer:
     """The kept answer, else that of `work`, which has to keep it. Raises RequestKeyReused or RequestInFlight."""
-    with pool.lent() as connection:
+    with view() as connection:
         held = claim(connection, request, fingerprint=fingerprint)
     if isinstance(held, Answer):
         return held
     try:
         return work(held)
     except BaseException:
-        with pool.lent() as connection:
+        with view() as connection:
             give_up(connection, held)
         raise
 
@@ -94,7 +95,6 @@ def claim(
     """The right to answer, or the answer. Raises RequestKeyReused or RequestInFlight."""
     values = asdict(request) | {"fingerprint": fingerprint, "claim": uuid4(), "ttl_seconds": ttl_seconds}
     with translated():
-        connection.execute(query("api_forget"), {"kept_seconds": KEPT_SECONDS})
         row = connection.execute(query("api_claim"), values).fetchone()
         if row is not None:
             return Claim(request=request, id=row["claim"])

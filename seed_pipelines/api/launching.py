@@ -4,13 +4,15 @@ A run that was asked for is not asked for twice: who is at work, or waits for it
 key first. Nothing that Dagster says of an error is passed on, since its messages quote whatever went wrong.
 """
 
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
 
-from seed_pipelines.errors import DagsterUnavailable, LaunchRefused
+from seed_pipelines.errors import DagsterUnavailable, LaunchRefused, ServerBusy
 from seed_pipelines.orchestration import names
 from seed_pipelines.orchestration.names import ManifestName
 
@@ -18,6 +20,11 @@ from seed_pipelines.orchestration.names import ManifestName
 LOCATION, REPOSITORY = "seed_pipelines", "__repository__"
 TRIGGER = "api"
 
+# Fewer than the threads that answer requests, and than the loader's connections: whatever Dagster does, there are some
+# left for reading, cancelling and metrics.
+MOST_AT_ONCE = 12
+
+_TURN_SECONDS = 1.0
 _TIMEOUT = httpx.Timeout(10.0, connect=3.0)
 _PARTITION_TAG = "dagster/partition"
 _WAITING = ("QUEUED", "NOT_STARTED")
@@ -55,11 +62,22 @@ class Dagster:
     """One webserver; safe to use from any thread."""
 
     def __init__(self, url: str) -> None:
+        self._turns = threading.BoundedSemaphore(MOST_AT_ONCE)
         # Straight to it: a proxy of the environment is for the world outside.
         self._client = httpx.Client(base_url=url, timeout=_TIMEOUT, trust_env=False)
 
     def close(self) -> None:
         self._client.close()
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """For whoever starts or ends runs, since each may wait long; raises ServerBusy."""
+        if not self._turns.acquire(timeout=_TURN_SECONDS):
+            raise ServerBusy("as many requests as may be are waiting for Dagster")
+        try:
+            yield
+        finally:
+            self._turns.release()
 
     def assert_answers(self) -> None:
         """Raises DagsterUnavailable."""

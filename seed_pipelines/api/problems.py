@@ -1,7 +1,7 @@
 """Every error as Problem Details (RFC 9457), whoever raised it: our flow, the framework, or a bug.
 
-`type` is our code, so each error is told from every other. Nothing of the request is repeated, nothing of a foreign
-exception is told but its class, and no error has another form: 404, 405, 413, 415, 422 and 500 included.
+`type` is our code, so each error is told from every other. Nothing of the request is repeated, nothing of the inside is
+told where the fault is there, and no error has another form: 404, 405, 413, 415, 422 and 500 included.
 """
 
 import re
@@ -18,11 +18,25 @@ from starlette.types import Scope
 from seed_pipelines import errors
 from seed_pipelines.api.contract import PROBLEM_JSON, PROBLEM_TYPE, CheckState, Problem, Violation
 from seed_pipelines.api.unechoed import violation_of, without_values
-from seed_pipelines.errors import ManifestRejected, QuotaExceeded, RequestRejected, SeedError, Unexpected
+from seed_pipelines.errors import (
+    ManifestRejected,
+    QuotaExceeded,
+    ReportNotFound,
+    RequestRejected,
+    SeedError,
+    Unexpected,
+)
+from seed_pipelines.outside import logs
 
 LARGEST_BODY_BYTES = 512 * 1024
 _LARGEST_VIOLATIONS = 500
 _RETRY_SECONDS = 5
+# Statuses from here on are the installation's fault.
+_OURS = 500
+_SAID_OF_OURS = (
+    "The request could not be answered because of something on this side, whose log says more. Send it again later, or "
+    "give its operators the type of this problem."
+)
 
 # The nearest class in an error's line of descent decides; the four branches of the tree come last.
 _STATUSES: Mapping[type[SeedError], int] = MappingProxyType(
@@ -64,6 +78,10 @@ _STATUSES: Mapping[type[SeedError], int] = MappingProxyType(
         errors.TelemetryUnavailable: 503,
         errors.TelemetryIncomplete: 503,
         errors.KeysUnavailable: 503,
+        errors.LendingServiceNotReady: 503,
+        errors.PostgresNotFound: 503,
+        errors.PostgresHomeNotUsable: 503,
+        errors.PostgresNeverStarted: 503,
         errors.NotReady: 503,
         errors.ServerBusy: 503,
     }
@@ -104,7 +122,7 @@ def problem_of(error: SeedError, *, instance: str, checks: Sequence[CheckState] 
     """The problem that an error is."""
     return Problem(
         type=f"{PROBLEM_TYPE}{error.code}",
-        title=(type(error).__doc__ or "").split("\n", maxsplit=1)[0],
+        title=_title_of(error),
         status=status_of(error),
         detail=_detail_of(error),
         instance=instance,
@@ -115,8 +133,11 @@ def problem_of(error: SeedError, *, instance: str, checks: Sequence[CheckState] 
 
 
 def answer_of(error: SeedError, scope: Scope, *, checks: Sequence[CheckState] | None = None) -> Response:
-    """The whole answer, with the headers that its status asks for."""
+    """The whole answer, with the headers that its status asks for. What the caller is not told, the log is."""
     problem = problem_of(error, instance=_instance_of(scope), checks=checks)
+    if problem.status >= _OURS:
+        what = without_values(str(error))
+        logs.event(f"request failed: {what}", error=error, http_route=problem.instance, http_status=problem.status)
     body = problem.model_dump_json(exclude={"checks"} if checks is None else None)
     return Response(
         body, status_code=problem.status, media_type=PROBLEM_JSON, headers=_headers_of(error, problem, scope)
@@ -174,9 +195,18 @@ def _fault_of(found: Mapping[str, Any]) -> tuple[str, str]:
     return location, str(found["msg"]) if kind in _ABOUT_THE_CONTRACT else "it is not what the contract says"
 
 
+def _title_of(error: SeedError) -> str:
+    return (type(error).__doc__ or "").split("\n", maxsplit=1)[0]
+
+
 def _detail_of(error: SeedError) -> str:
     if isinstance(error, ManifestRejected):
         return f"cannot take the manifest: {len(error.problems)} things are wrong in it. violations names each of them."
+    if isinstance(error, ReportNotFound):
+        return "cannot show the report: its store has none in the place that the seed run names. Ask its operators."
+    if status_of(error) >= _OURS:
+        # Addresses, paths and what other systems said are nobody's outside.
+        return f"{_title_of(error)} {_SAID_OF_OURS}"
     return without_values(str(error))
 
 

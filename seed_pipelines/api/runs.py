@@ -10,7 +10,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 
 from seed_pipelines.api import etags
-from seed_pipelines.api.access.decide import Action
+from seed_pipelines.api.access.decide import SOME_MODE, Action
 from seed_pipelines.api.contract import PREFIX, SeedRunPage, SeedRunQuery, SeedRunState, SeedRunSummary
 from seed_pipelines.api.described import ETAG_HEADER, described, header, query_parameters
 from seed_pipelines.api.service import Service, Whose, query_as, run_id_of, service_of
@@ -115,13 +115,13 @@ def readable_run(request: Request, seed_run_id: str) -> dict[str, Any]:
     service = service_of(request)
     caller, whose = service.admit(request)
     row = run_row(service, whose, run_id_of(seed_run_id))
-    # Whoever may read no such run learns nothing of whether there is one.
+    # Whoever may read no seed run of the tenant learns nothing of whether there is one.
     service.access.allow(
         caller,
         action=Action.READ,
         tenant=whose.tenant,
         environment=whose.environment,
-        mode=None if row is None else row["mode"],
+        mode=SOME_MODE if row is None else row["mode"],
     )
     if row is None:
         raise SeedRunNotFound(seed_run_id)

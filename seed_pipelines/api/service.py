@@ -1,8 +1,8 @@
 """What every request uses, built once: connections, access, quotas, Dagster, and who may see what of the database.
 
 A request is told apart in one order: who asks, for which tenant and environment, within which quota, and then what.
-Its reading is done by seed_api, whom row-level security shows one tenant; only starting and cancelling a seed run use
-the loader's connection, as every other door does.
+What it reads and what it keeps of itself is done by seed_api, whom row-level security shows one tenant; only starting
+and cancelling a seed run use the loader's connection, as every other door does.
 """
 
 import re
@@ -20,11 +20,11 @@ from pydantic import BaseModel, ValidationError
 from seed_pipelines.api import quota
 from seed_pipelines.api.access.decide import AccessControl, Caller
 from seed_pipelines.api.contract import ENVIRONMENT_HEADER, SLUG, TENANT_HEADER
-from seed_pipelines.api.edge import address_of, remember
+from seed_pipelines.api.edge import remember
 from seed_pipelines.api.launching import Dagster
 from seed_pipelines.api.problems import rejected
 from seed_pipelines.api.quota import AddressQuotas, QuotaPolicy
-from seed_pipelines.errors import HeaderNotUsable, SeedRunNotFound, Unauthenticated
+from seed_pipelines.errors import HeaderNotUsable, SeedRunNotFound
 from seed_pipelines.outside.connections import ConnectionPool
 from seed_pipelines.outside.postgres import Connection, transaction, translated
 from seed_pipelines.outside.telemetry import Telemetry
@@ -32,7 +32,8 @@ from seed_pipelines.seeds import tenant_id_of
 from seed_pipelines.session import Installation
 from seed_pipelines.sql import query
 
-_NOBODY = "-"
+# The one quota of a caller for whatever is no tenant of theirs. No tenant can have this name.
+_NO_TENANT = "-"
 Asked = TypeVar("Asked", bound=BaseModel)
 
 
@@ -54,9 +55,9 @@ class Service:
 
     installation: Installation
     access: AccessControl
-    # As seed_api; for reading, quotas and the record of decisions.
+    # As seed_api; for reading, requests by their key, quotas and the record of decisions.
     reading: ConnectionPool
-    # As the loader; for what changes something.
+    # As the loader; for what changes a seed run.
     writing: ConnectionPool
     dagster: Dagster
     telemetry: Telemetry
@@ -69,34 +70,29 @@ class Service:
     def admit(self, request: Request, *, tenant: str | None = None) -> tuple[Caller, Whose]:
         """Who asks, and for whom; one request of their quota is used. `tenant`: the header's, where a query has it.
 
-        Raises Unauthenticated, HeaderNotUsable or QuotaExceeded.
+        Raises Unauthenticated, KeysUnavailable, HeaderNotUsable or QuotaExceeded.
         """
-        caller = self._caller_of(request)
+        caller = self.access.caller_of(request.headers.get("authorization"))
         try:
             whose = _whose(request, tenant)
         except HeaderNotUsable:
-            self._spend(request, caller, _NOBODY)
+            self._spend(request, caller, _NO_TENANT)
             raise
-        self._spend(request, caller, whose.tenant)
+        self._spend(request, caller, self._quota_of(caller, whose))
         return caller, whose
 
     @contextmanager
     def view(self, whose: Whose) -> Iterator[Connection]:
-        """A transaction that sees one tenant and changes nothing."""
+        """A transaction that sees one tenant and no other."""
         with self.reading.lent() as connection, transaction(connection):
             show_tenant(connection, whose)
             yield connection
 
-    def _caller_of(self, request: Request) -> Caller:
-        try:
-            return self.access.caller_of(request.headers.get("authorization"))
-        except Unauthenticated:
-            if "authorization" in request.headers:
-                # Whoever guesses at tokens has the quota of somebody without one.
-                left = self.addresses.take(address_of(request.scope))
-                remember(request.scope, left)
-                left.assert_taken()
-            raise
+    def _quota_of(self, caller: Caller, whose: Whose) -> str:
+        """Whose quota is used: made-up tenants, and those of others, share one, or each would be a quota more."""
+        is_theirs = self.access.reaches(caller, tenant=whose.tenant, environment=whose.environment)
+        is_known = is_theirs and self.installation.folder.has(f"{whose.environment}/{whose.tenant}.yaml")
+        return whose.tenant if is_known else _NO_TENANT
 
     def _spend(self, request: Request, caller: Caller, tenant: str) -> None:
         with self.reading.lent() as connection:
@@ -114,7 +110,8 @@ def service_of(request: Request) -> Service:
 def show_tenant(connection: Connection, whose: Whose) -> None:
     """Let the rest of the transaction see this tenant and no other."""
     with translated():
-        connection.execute(query("api_tenant"), {"tenant_id": str(whose.tenant_id)})
+        values = {"tenant_id": str(whose.tenant_id), "environment": whose.environment, "tenant": whose.tenant}
+        connection.execute(query("api_tenant"), values)
 
 
 def run_id_of(text: str) -> UUID:

@@ -24,6 +24,7 @@ from seed_pipelines.api.launching import TRIGGER
 from seed_pipelines.api.runs import run_row
 from seed_pipelines.api.service import Service, Whose, read_as, service_of
 from seed_pipelines.control import runs
+from seed_pipelines.control.default_key import default_key
 from seed_pipelines.control.runs import RunState, SeedRun
 from seed_pipelines.errors import (
     DefinitionsStale,
@@ -39,7 +40,7 @@ from seed_pipelines.manifest.model import Manifest, Mode
 from seed_pipelines.orchestration import names
 from seed_pipelines.orchestration.launch import Launch
 from seed_pipelines.orchestration.names import ManifestName
-from seed_pipelines.outside.postgres import connected, transaction
+from seed_pipelines.outside.postgres import Connection, connected, transaction
 from seed_pipelines.outside.telemetry import current_traceparent, require_complete
 from seed_pipelines.plan import Plan
 from seed_pipelines.session import opened, oracle_of
@@ -77,7 +78,8 @@ _DESCRIBED = described(409, 415, 422, 502, parameters=[KEY_PARAMETER], body=json
 def start_seed_run(request: Request, body: Annotated[bytes, Depends(read_body)]) -> Response:
     """`idempotency_key` names the seed run and the header Idempotency-Key the request; either stands for both.
 
-    A seed run that stopped goes on when its `idempotency_key` comes again with a new header.
+    A seed run that stopped goes on when its `idempotency_key` comes again with a new header. The manifest's hash as
+    `idempotency_key` stands for the seed run of it that readers see, else the one that stopped, else a new one.
     """
     service = service_of(request)
     caller, whose = service.admit(request)
@@ -91,7 +93,7 @@ def start_seed_run(request: Request, body: Annotated[bytes, Depends(read_body)])
     if asked.dry_run:
         return _rehearsed(service, asked, whose)
     answer = idempotency.answered_once(
-        service.writing,
+        lambda: service.view(whose),
         RequestKey(environment=whose.environment, tenant=whose.tenant, route=ROUTE, key=sent or key),
         fingerprint=idempotency.fingerprint_of(asked.model_dump() | {"idempotency_key": key}),
         work=lambda claim: _started(service, asked, whose, key=key, claim=claim),
@@ -100,15 +102,38 @@ def start_seed_run(request: Request, body: Annotated[bytes, Depends(read_body)])
 
 
 def _started(service: Service, asked: SeedRunRequest, whose: Whose, *, key: str, claim: Claim) -> Answer:
+    with service.dagster.turn():
+        answer = _launched(service, asked, whose, key=key)
+    with service.view(whose) as connection:
+        idempotency.keep(connection, claim, answer)
+    return answer
+
+
+def _launched(service: Service, asked: SeedRunRequest, whose: Whose, *, key: str) -> Answer:
     manifest = _manifest(service, asked, whose)
     plan, name = service.installation.plan(manifest), ManifestName.of_path(f"{whose.environment}/{whose.tenant}.yaml")
     loaded = service.dagster.loaded_hash(name)
     if loaded != manifest.manifest_hash:
         raise DefinitionsStale(name.path, launched=loaded or "none", found=manifest.manifest_hash)
-    launch = Launch(
+    with opened(service.installation, manifest, worker=f"{TRIGGER}:{uuid4()}") as session:
+        launch = _launch(asked, plan, name, key=_key_of_run(session.connection, plan, key))
+        run = flow.ask(session, plan, launch.request(session.keys))
+        require_complete(session.telemetry.finish())
+    if run.state is not RunState.PUBLISHED:
+        _launch_missing(service, plan, run, launch)
+    return _accepted(service, run, whose)
+
+
+def _key_of_run(connection: Connection, plan: Plan, key: str) -> str:
+    """The manifest's hash stands for the manifest's own key, as it does where no key is given at a command line."""
+    return default_key(connection, plan) if key == plan.manifest.manifest_hash else key
+
+
+def _launch(asked: SeedRunRequest, plan: Plan, name: ManifestName, *, key: str) -> Launch:
+    return Launch(
         name=name,
         shard=plan.shard_keys[0],
-        manifest_hash=manifest.manifest_hash,
+        manifest_hash=plan.manifest.manifest_hash,
         idempotency_key=key,
         may_join=False,
         ignore_window=asked.ignore_window,
@@ -117,15 +142,6 @@ def _started(service: Service, asked: SeedRunRequest, whose: Whose, *, key: str,
         traceparent=current_traceparent() or "",
         dagster_run_id="",
     )
-    with opened(service.installation, manifest, worker=f"{TRIGGER}:{uuid4()}") as session:
-        run = flow.ask(session, plan, launch.request(session.keys))
-        require_complete(session.telemetry.finish())
-    if run.state is not RunState.PUBLISHED:
-        _launch_missing(service, plan, run, launch)
-    answer = _accepted(service, run, whose)
-    with service.writing.lent() as connection:
-        idempotency.keep(connection, claim, answer)
-    return answer
 
 
 def _launch_missing(service: Service, plan: Plan, run: SeedRun, launch: Launch) -> None:

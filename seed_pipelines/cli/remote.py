@@ -10,7 +10,9 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -25,12 +27,21 @@ from seed_pipelines.api.contract import (
     SeedRunSummary,
 )
 from seed_pipelines.cli import doors, show
+from seed_pipelines.cli.manifest_files import Checked, check_files, problem_at_top
 from seed_pipelines.cli.progress import Sighting
 from seed_pipelines.cli.run_command import Wish
 from seed_pipelines.cli.sightings import plan_at_hand, seconds_to_close
 from seed_pipelines.cli.watch import follow
-from seed_pipelines.errors import ApiUnavailable, NotOverHttp, SettingNotUsable, TenantNotNamed
+from seed_pipelines.errors import (
+    ApiUnavailable,
+    BadInput,
+    ManifestRejected,
+    NotOverHttp,
+    SettingNotUsable,
+    TenantNotNamed,
+)
 from seed_pipelines.manifest.model import Manifest
+from seed_pipelines.manifest.problems import Problem
 from seed_pipelines.plan import Plan
 from seed_pipelines.settings import from_environment
 
@@ -41,7 +52,8 @@ _MOST_FAILURES = 15
 @contextmanager
 def api_at(url: str) -> Iterator[SeedClient]:
     """The API, with the token of SEED_API_TOKEN."""
-    with SeedClient(url, token=from_environment().api_token) as client:
+    settings = from_environment()
+    with SeedClient(url, token=settings.api_token, traceparent=settings.traceparent) as client:
         yield client
 
 
@@ -91,6 +103,30 @@ def cancel_there(url: str, seed_run: str, owner: Whose) -> tuple[UUID, str]:
     with api_at(url) as client:
         cancelled = client.cancel(doors.run_id_of(seed_run), owner)
     return cancelled.seed_run_id, cancelled.status
+
+
+def report_there(url: str, seed_run: str, owner: Whose) -> bytes:
+    """The bytes of a seed run's report."""
+    with api_at(url) as client:
+        return client.report(doors.run_id_of(seed_run), owner)
+
+
+def check_there(url: str, paths: tuple[Path, ...]) -> Checked:
+    """Check files and folders as the API sees them, each for the tenant and environment that its place names."""
+    with api_at(url) as client:
+
+        def check(content: bytes, *, source: str, relative_path: str) -> tuple[Problem, ...]:
+            place = PurePosixPath(relative_path)
+            try:
+                client.validate(content, Whose(tenant=place.stem, environment=place.parent.name))
+            except ManifestRejected as refused:
+                return tuple(replace(problem, source=source) for problem in refused.problems)
+            except BadInput as refused:
+                # It is another tenant's, or no plan can be made of it: the whole file is at fault.
+                return (problem_at_top(source, refused),)
+            return ()
+
+        return check_files(paths, check=check)
 
 
 def sightings_there(client: SeedClient, seed_run_id: UUID, owner: Whose) -> Iterator[Sighting]:

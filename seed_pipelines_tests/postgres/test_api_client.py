@@ -15,28 +15,33 @@ from factories import manifest_data
 from seed_runs import begun, lean_plan, run_all
 from seeded import new_database, open_one_session
 from served_api import served
+from typer.testing import CliRunner
 
 from seed_pipelines.api.app import create_app, service_for
 from seed_pipelines.api.client import SeedClient, Whose
 from seed_pipelines.api.contract import SeedRunRequest
 from seed_pipelines.cli import remote, show
+from seed_pipelines.cli.main import app
 from seed_pipelines.cli.run_command import Wish
-from seed_pipelines.control import budget, checkpoints, roles, runs
+from seed_pipelines.control import budget, checkpoints, outbox, roles, runs
 from seed_pipelines.errors import (
     ApiUnavailable,
     DagsterUnavailable,
     Forbidden,
     ManifestRejected,
     NotOverHttp,
+    ReportNotWritten,
     SeedRunEnded,
     SeedRunNotFound,
     SettingNotUsable,
     TenantNotNamed,
     Unauthenticated,
 )
+from seed_pipelines.evidence.deliver import deliver_waiting
 from seed_pipelines.manifest.normal_form import as_yaml
 from seed_pipelines.manifest.seal import sealed_text
 from seed_pipelines.outside import token_key_file
+from seed_pipelines.outside.report_store import read_report
 from seed_pipelines.session import Installation
 from seed_pipelines.settings import from_environment
 
@@ -113,6 +118,9 @@ def test_a_manifest_is_looked_at_and_every_problem_is_told_with_its_line(client)
         client.validate(MANIFEST.replace('mode: "baseline"', "mode: weekly").encode(), ACME)
     line = MANIFEST[: MANIFEST.index("mode: ")].count("\n") + 1
     assert f"line {line}, /mode: " in str(refused.value)
+    assert (line, "/mode", "not-one-of") in {
+        (problem.line, problem.pointer, problem.rule) for problem in refused.value.problems
+    }
 
 
 @pytest.mark.parametrize(
@@ -154,6 +162,19 @@ def test_a_quota_that_is_used_up_is_waited_for(place):
         for _ in range(4):
             client.run(place["published"].id, ACME)
         assert time.monotonic() - began >= 1
+
+
+def test_what_is_for_this_machine_goes_through_no_proxy(place, url, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        for name in ("HTTP_PROXY", "ALL_PROXY"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.getsockname()[1]}")
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        monkeypatch.delenv("no_proxy", raising=False)
+        with SeedClient(url, token=token(place)) as client:
+            assert client.run(place["published"].id, ACME).run.status == "published"
+        proxy.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            proxy.accept()
 
 
 @pytest.mark.parametrize("address", ["http://seed.example.com", "ftp://127.0.0.1", "seed.example.com", "file:///etc"])
@@ -246,6 +267,43 @@ def test_a_rehearsal_over_http_says_what_a_run_would_do(here, capsys):
     found = json.loads(capsys.readouterr().out)
     assert found["dry_run"]
     assert {entity["entity"]: entity["rows"] for entity in found["entities"]}["customers"] == 4
+
+
+def test_manifests_are_checked_over_http_each_with_its_problems_and_their_lines(here, place, tmp_path):
+    folder = tmp_path / "manifests/dev"
+    folder.mkdir(parents=True)
+    (folder / "acme.yaml").write_text(MANIFEST)
+    (folder / "other.yaml").write_text(MANIFEST)
+    (folder / "wrong.yaml").write_text(MANIFEST.replace('mode: "baseline"', "mode: weekly"))
+    (folder / "gone.yaml").symlink_to("/etc/hostname")
+    checked = remote.check_there(here, (tmp_path / "manifests",))
+    assert len(checked.sources) == 4
+    line = MANIFEST[: MANIFEST.index("mode: ")].count("\n") + 1
+    found = {(problem.source.rsplit("/", 1)[1], problem.line, problem.rule) for problem in checked.problems}
+    assert found >= {
+        ("other.yaml", 1, "tenant-differs"),
+        ("wrong.yaml", line, "not-one-of"),
+        ("gone.yaml", 1, "path-outside-manifests"),
+    }
+    assert "acme.yaml" not in {name for name, _, _ in found}
+
+
+def test_a_report_comes_over_http_as_it_was_written(here, place, client, monkeypatch):
+    run, home = place["published"], str(place["home"])
+    with pytest.raises(ReportNotWritten):
+        client.report(run.id, ACME)
+    monkeypatch.setenv("SEED_HOME", home)
+    installation = Installation.of(from_environment({"SEED_HOME": home}))
+    with place["database"].connection() as connection:
+        deliveries = deliver_waiting(connection, store_of=installation.report_store, signer_of=installation.signer)
+        assert {each.error for each in deliveries} == {None}
+        uri = outbox.place_of(connection, run.id).uri
+    assert client.report(run.id, ACME) == read_report(uri)
+    shown = CliRunner().invoke(
+        app, ["report", "show", str(run.id), "--environment", "dev", "--tenant", "acme", "--remote", here]
+    )
+    assert (shown.exit_code, str(run.id) in shown.output) == (0, True), shown.output
+    assert "Verified by the API" in shown.output
 
 
 @pytest.mark.parametrize(("tenant", "environment"), [(None, "dev"), ("acme", None), (None, None)])

@@ -6,7 +6,7 @@ import pytest
 
 from seed_pipelines.api.access.caller import Action, Caller
 from seed_pipelines.api.access.decide import DEV_POLICY
-from seed_pipelines.api.access.policy import Question, parse_policy
+from seed_pipelines.api.access.policy import SOME_MODE, Question, parse_policy
 from seed_pipelines.errors import PolicyRejected
 
 SAMPLE = Path(__file__).parents[2] / "infra/access/policy.yaml"
@@ -49,6 +49,12 @@ PORTAL = caller("service-account-portal", tenants=["acme", "globex"])
         (PORTAL, {"action": "run", "tenant": "globex"}, "portal"),
         (PORTAL, {"action": "run", "tenant": "initech"}, None),
         (PORTAL, {"action": "cancel", "tenant": "acme"}, None),
+        (PORTAL, {"action": "read", "mode": None}, None),
+        (PORTAL, {"action": "read", "mode": SOME_MODE}, "portal"),
+        (PORTAL, {"action": "cancel", "mode": SOME_MODE}, None),
+        (PORTAL, {"action": "read", "mode": SOME_MODE, "tenant": "initech"}, None),
+        (PORTAL, {"action": "validate", "mode": SOME_MODE, "environment": "production"}, None),
+        (RECOVERY, {"action": "validate", "mode": SOME_MODE}, None),
         (caller(), {"action": "read"}, None),
         (caller(roles=["seed-operator"]), {"action": "run"}, None),
         (caller(realm_access="seed-operator"), {"action": "run"}, None),
@@ -61,6 +67,18 @@ PORTAL = caller("service-account-portal", tenants=["acme", "globex"])
 )
 def test_the_sample_policy_allows_what_its_rules_say_and_denies_the_rest(sample, who, asked, rule):
     assert rule_for(sample, who, **asked) == rule
+
+
+def test_a_policy_reaches_the_tenants_and_environments_of_its_rules_whatever_they_allow(sample):
+    found = [
+        (tenant, environment)
+        for tenant in ("acme", "initech")
+        for environment in ("dev", "staging", "production")
+        if sample.reaches(PORTAL, tenant=tenant, environment=environment)
+    ]
+    assert found == [("acme", "dev"), ("acme", "staging")]
+    assert sample.reaches(AUDITOR, tenant="initech", environment="production")
+    assert not sample.reaches(caller(), tenant="acme", environment="dev")
 
 
 def test_a_claim_whose_name_has_dots_in_it_is_found_as_it_is():

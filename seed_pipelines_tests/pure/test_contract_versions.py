@@ -12,6 +12,7 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 CONTRACT = yaml.safe_load((ROOT / "contracts/openapi.yaml").read_text())
+EVENTS = "/api/v1/seed-runs/{seed_run_id}/events"
 START, LIST, CANCEL = "/api/v1/seed-runs", "/api/v1/seed-runs", "/api/v1/seed-runs/{seed_run_id}/cancel"
 Document = dict[str, Any]
 
@@ -122,6 +123,73 @@ BREAKS: dict[str, tuple[Callable[[Document], object], str]] = {
         lambda d: operation(d, "get", LIST).update(security=[{"other": []}]),
         "asks for other credentials",
     ),
+    "a field of every problem": (
+        lambda d: (schema(d, "Problem")["required"].remove("detail"), schema(d, "Problem")["properties"].pop("detail")),
+        "409 answer no longer promises detail",
+    ),
+    "a field of an answer that was not promised": (
+        lambda d: schema(d, "Problem")["properties"].pop("violations"),
+        "409 answer no longer has violations",
+    ),
+    "a problem that a caller waits for": (
+        lambda d: operation(d, "post", START)["responses"].pop("409"),
+        "no longer answers 409",
+    ),
+    "the kind of a problem": (
+        lambda d: operation(d, "post", START)["responses"]["409"].update(content={"text/plain": {}}),
+        "409 is no longer application/problem+json",
+    ),
+    "the type of a header": (
+        lambda d: operation(d, "post", START)["responses"]["201"]["headers"]["Location"].update(
+            schema={"type": "integer"}
+        ),
+        "header Location is of type",
+    ),
+    "the values of a table in an answer": (
+        lambda d: schema(d, "ValidProfile")["properties"]["caps"]["additionalProperties"].update(type="string"),
+        "caps * is of type",
+    ),
+    "the values of another table in an answer": (
+        lambda d: schema(d, "SeedRunState")["properties"]["planned_rows"].update(additionalProperties=True),
+        "planned_rows * is of type",
+    ),
+    "a field of an event": (
+        lambda d: schema(d, "SeedRunProgress")["required"].remove("batches"),
+        f"GET {EVENTS} 200 answer data content no longer promises batches",
+    ),
+    "a field that comes from a part of an answer": (
+        lambda d: schema(d, "SeedRunAccepted").update(
+            allOf=[{"required": ["seed_run_id"], "properties": schema(d, "SeedRunAccepted").pop("properties")}],
+            required=["status"],
+        ),
+        "no longer promises manifest_hash",
+    ),
+    "a condition beside the others of a request": (
+        lambda d: request_of(d).update(allOf=[{"properties": {"manifest_path": {"maxLength": 10}}}]),
+        "has another maxLength",
+    ),
+    "a condition beside a choice": (
+        lambda d: request_of(d)["properties"]["idempotency_key"].update(maxLength=10),
+        "idempotency_key no longer takes string",
+    ),
+    "a field of a part that may be null": (
+        lambda d: schema(d, "BudgetProgress")["required"].remove("faults"),
+        "budget may also be BudgetProgress",
+    ),
+    "anything in an answer": (
+        lambda d: schema(d, "SeedRunAccepted")["properties"].update(manifest_hash={}),
+        "manifest_hash is of type string and any",
+    ),
+    "a token for everything": (
+        lambda d: (operation(d, "get", "/healthz").pop("security", None), d.update(security=[{"other": []}])),
+        "asks for other credentials",
+    ),
+    "a parameter of a whole path": (
+        lambda d: d["paths"][LIST].update(
+            parameters=[{"name": "X-New", "in": "header", "required": True, "schema": {"type": "string"}}]
+        ),
+        "needs the header parameter X-New",
+    ),
     "a body's kind": (
         lambda d: operation(d, "post", START)["requestBody"].update(content={"text/plain": {}}),
         "no longer reads application/json",
@@ -139,6 +207,8 @@ def test_what_breaks_a_caller_is_named_and_needs_a_major_version(breaking: Modul
 
 
 GROWS: dict[str, Callable[[Document], object]] = {
+    "another answer": lambda d: operation(d, "get", LIST)["responses"].update({"410": {"description": "gone"}}),
+    "a field in an event": lambda d: schema(d, "SeedRunProgress")["properties"].update(note={"type": "string"}),
     "a path": lambda d: d["paths"].update({"/api/v1/new": {"get": {"responses": {"200": {"description": "ok"}}}}}),
     "a field in a request": lambda d: request_of(d)["properties"].update(note={"type": "string"}),
     "a promise in an answer": lambda d: operation(d, "post", START)["responses"]["201"]["headers"].update(
@@ -155,6 +225,14 @@ def test_what_is_only_new_needs_a_minor_version(breaking: ModuleType, what: str)
     new = changed(GROWS[what])
     assert breaking.broken(CONTRACT, new) == []
     assert breaking.required_version(CONTRACT, new) == (1, 1, 0)
+
+
+def test_the_same_said_in_parts_needs_no_new_version(breaking: ModuleType) -> None:
+    def in_parts(document: Document) -> None:
+        accepted = schema(document, "SeedRunAccepted")
+        accepted["allOf"] = [{"properties": accepted.pop("properties")}, {"required": accepted.pop("required")}]
+
+    assert breaking.required_version(CONTRACT, changed(in_parts)) == (1, 0, 0)
 
 
 def test_other_words_need_no_new_version(breaking: ModuleType) -> None:

@@ -18,12 +18,11 @@ from schemathesis.checks import missing_required_header, negative_data_rejection
 from sealed_manifests import write_manifest
 from seed_runs import load_all, publish_all
 from seeded import request_for
-from served_api import headers_for
+from served_api import headers_for, portal_headers
 from small_manifests import SMALL
 
 from seed_pipelines import flow
 from seed_pipelines.evidence.deliver import deliver_waiting
-from seed_pipelines.generate.vocabulary import vocabulary
 from seed_pipelines.manifest.load import parse_manifest
 from seed_pipelines.session import Installation, opened
 from seed_pipelines.settings import Settings
@@ -31,6 +30,16 @@ from seed_pipelines.settings import Settings
 pytestmark = pytest.mark.slow
 
 CONTRACT = Path(__file__).parents[2] / "contracts/openapi.yaml"
+SHIPPED_POLICY = Path(__file__).parents[2] / "infra/access/policy.yaml"
+# The portal's rule is the shipped one.
+RULE_FOR_THE_OTHERS = """\
+  - name: the-others
+    who: {subjects: [somebody]}
+    actions: [validate, run, cancel, read]
+    tenants: ["*"]
+    environments: [dev]
+    modes: ["*"]
+"""
 SCHEMA = schemathesis.openapi.from_path(CONTRACT)
 OPERATIONS = [(result.ok().method, result.ok().path) for result in SCHEMA.get_all_operations()]
 NOT_CHECKED = [positive_data_acceptance, missing_required_header]
@@ -49,7 +58,9 @@ def server(postgres_server, open_session_directory):
     manifests = home.parent / "manifests"
     home.parent.mkdir()
     write_manifest(manifests, **SMALL)
-    with running_dev_server(home, manifests, SEED_API_QUOTA="100000/60") as started:
+    policy = home.parent / "policy.yaml"
+    policy.write_text(SHIPPED_POLICY.read_text(encoding="utf-8") + RULE_FOR_THE_OTHERS, encoding="utf-8")
+    with running_dev_server(home, manifests, SEED_API_QUOTA="100000/60", SEED_API_POLICY=str(policy)) as started:
         started.wait_for_api()
         yield started
 
@@ -57,7 +68,7 @@ def server(postgres_server, open_session_directory):
 def test_the_api_keeps_the_pact_with_the_portal(server):
     publish(server)
     verifier = Verifier(API, host="127.0.0.1").add_source(FILE).add_transport(url=server.api_url)
-    verifier.add_custom_headers({"Authorization": headers_for(server.home)["Authorization"]})
+    verifier.add_custom_headers({"Authorization": portal_headers(server.home)["Authorization"]})
     # The states of the pact hold already: nothing has to be made for them.
     verifier.verify()
 
@@ -76,7 +87,6 @@ def publish(server):
             session.connection,
             store_of=installation.report_store,
             signer_of=installation.signer,
-            vocabulary_sha256=vocabulary().sha256,
         )
 
 

@@ -19,7 +19,8 @@ from seed_runs import Worker
 from served_api import headers_for
 from small_manifests import SLOW, SMALL, carga
 
-from seed_pipelines.api.contract import Problem, SeedRunPage, SeedRunProgress, SeedRunState
+from seed_pipelines.api.client import SeedClient, Whose
+from seed_pipelines.api.contract import Problem, SeedRunPage, SeedRunProgress, SeedRunRequest, SeedRunState
 from seed_pipelines.evidence.verify import payload_of
 
 pytestmark = pytest.mark.slow
@@ -39,6 +40,7 @@ def server(postgres_server, open_session_directory):
     write_manifest(manifests, **SMALL, tenant="rare", mode="canary")
     write_manifest(manifests, **carga(shards=2))
     write_manifest(manifests, **SLOW, tenant="stopped")
+    write_manifest(manifests, **SLOW, tenant="slow")
     with running_dev_server(home, manifests) as started:
         started.wait_for_api()
         yield started
@@ -204,6 +206,34 @@ def test_a_seed_run_keeps_others_of_its_tenant_away_until_who_saw_it_as_it_is_ca
         is_problem(client.post(RUNS, json=asked("stopped"), headers={"Idempotency-Key": "c"}), 409, "seed-run-ended")
 
 
+def test_a_run_that_stopped_is_gone_on_with_by_the_same_call_and_one_that_has_ended_by_a_new_run(server):
+    whose = Whose(tenant="slow", environment="dev")
+    with portal(server, "slow") as http, SeedClient(server.api_url, token=token_in(http)) as client:
+        manifest = client.validate((server.manifests / "dev/slow.yaml").read_bytes(), whose).manifest_hash
+        request = SeedRunRequest(manifest_path="dev/slow.yaml", mode="baseline", idempotency_key=manifest)
+        first = client.start(request, whose)
+        wait_for_status(http, first.seed_run_id, "running")
+        (worker,) = runs_of(server, "slow", manifest)
+        server.client.terminate(worker["runId"])
+        wait_for_status(http, first.seed_run_id, "paused", "failed")
+        wait_for(lambda: has_ended(server, "slow", manifest), seconds=60, what="its worker to end")
+
+        assert client.start(request, whose).seed_run_id == first.seed_run_id
+        assert len(runs_of(server, "slow", manifest)) == 2
+        client.cancel(first.seed_run_id, whose)
+        wait_for_status(http, first.seed_run_id, "cancelled")
+
+        second = client.start(request, whose)
+        assert second.seed_run_id != first.seed_run_id
+        assert client.start(request, whose).seed_run_id == second.seed_run_id
+        assert len(runs_of(server, "slow", state_of(http, second.seed_run_id).idempotency_key)) == 1
+        client.cancel(second.seed_run_id, whose)
+
+
+def token_in(client):
+    return client.headers["Authorization"].removeprefix("Bearer ")
+
+
 def etag(client, seed_run_id):
     return client.get(f"{RUNS}/{seed_run_id}").headers["etag"]
 
@@ -318,8 +348,12 @@ def test_seed_runs_are_listed_page_by_page_for_one_tenant(server, acme):
 
 
 def test_the_command_line_runs_a_manifest_through_the_api_and_follows_it(server, acme):
-    token = acme.headers["Authorization"].removeprefix("Bearer ")
-    environment = {"SEED_API_URL": server.api_url, "SEED_API_TOKEN": token, "SEED_MANIFESTS_DIR": str(server.manifests)}
+    environment = {
+        "SEED_API_URL": server.api_url,
+        "SEED_API_TOKEN": token_in(acme),
+        "SEED_MANIFESTS_DIR": str(server.manifests),
+        "TRACEPARENT": f"00-{'d1' * 16}-{'d2' * 8}-01",
+    }
     command = [sys.executable, "-c", "from seed_pipelines.cli.main import main; main()", "run", "dev/acme.yaml"]
     done = subprocess.run(
         [*command, "--reseed", "--ignore-window", "--json"],
@@ -330,7 +364,9 @@ def test_the_command_line_runs_a_manifest_through_the_api_and_follows_it(server,
     assert done.returncode == 0, done.stderr
     last = json.loads(done.stdout.splitlines()[-1])
     assert (last["state"], last["rows"]) == ("published", last["planned_rows"])
-    assert state_of(acme, last["seed_run_id"]).idempotency_key.startswith("reseed:")
+    found = state_of(acme, last["seed_run_id"])
+    assert found.idempotency_key.startswith("reseed:")
+    assert found.traceparent.split("-")[1] == "d1" * 16
 
 
 def test_machines_are_answered_without_a_token(server):

@@ -13,7 +13,7 @@ from typing import Self
 
 from seed_pipelines.api.access.audit import Decision, record
 from seed_pipelines.api.access.caller import Action, Caller
-from seed_pipelines.api.access.policy import Policy, Question, Rule, parse_policy
+from seed_pipelines.api.access.policy import SOME_MODE, Policy, Question, Rule, SomeMode, parse_policy
 from seed_pipelines.api.access.tokens import TokenVerifier
 from seed_pipelines.errors import AccessNotConfigured, Forbidden
 from seed_pipelines.outside import token_key_file
@@ -21,7 +21,7 @@ from seed_pipelines.outside.jwks import TokenKeys
 from seed_pipelines.outside.postgres import Connection
 from seed_pipelines.settings import DEV, Settings
 
-__all__ = ["AccessControl", "Action", "Caller"]
+__all__ = ["SOME_MODE", "AccessControl", "Action", "Caller", "SomeMode"]
 
 # In force where no identity provider is configured and no policy is named: everything, for tokens of this machine.
 DEV_POLICY = b"""\
@@ -67,10 +67,19 @@ class AccessControl:
         """The caller that the Authorization header names; raises Unauthenticated, or KeysUnavailable."""
         return self.verifier.caller_of(authorization)
 
-    def allow(self, caller: Caller, *, action: Action, tenant: str, environment: str, mode: str | None = None) -> None:
+    def reaches(self, caller: Caller, *, tenant: str, environment: str) -> bool:
+        """Whether the policy has anything for the caller there: no decision, and nothing is recorded."""
+        return self.only_environment in (None, environment) and self.policy.reaches(
+            caller, tenant=tenant, environment=environment
+        )
+
+    def allow(
+        self, caller: Caller, *, action: Action, tenant: str, environment: str, mode: str | SomeMode | None = None
+    ) -> None:
         """Record whether the caller may, and raise Forbidden where not.
 
-        Without a mode the question is about all of them: only a rule for every mode says yes.
+        Without a mode the question is about all of them: only a rule for every mode says yes. With SOME_MODE a rule
+        for any does: where what was sent has no mode that could be read, or names no seed run that there is.
         """
         question = Question(action=action, tenant=tenant, environment=environment, mode=mode)
         rule = self._rule_for(caller, question)
@@ -79,7 +88,7 @@ class AccessControl:
             action=action,
             environment=environment,
             tenant=tenant,
-            mode=mode,
+            mode=None if mode is SOME_MODE else mode,
             rule=None if rule is None else rule.name,
             policy_version=self.policy.version,
             policy_sha256=self.policy.sha256,

@@ -7,8 +7,9 @@ slip of the pen never opens anything. There are no rules that deny: the order of
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum, auto
 from types import MappingProxyType
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
@@ -38,6 +39,16 @@ _WORDS = MappingProxyType(
     }
 )
 _Text = Annotated[str, StringConstraints(min_length=1, max_length=256)]
+
+
+class SomeMode(Enum):
+    """No text that is sent can be this."""
+
+    SOME_MODE = auto()
+
+
+# Asked where nothing of any mode can be shown or done, and the caller is told why: a rule for one mode is enough.
+SOME_MODE: Final = SomeMode.SOME_MODE
 
 
 def _semver(text: str) -> str:
@@ -97,12 +108,12 @@ class _PolicyText(_Part):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """May a caller do this? Without a mode it is about every mode."""
+    """May a caller do this? Without a mode it is about every mode; with SOME_MODE about whichever there is."""
 
     action: Action
     tenant: str
     environment: str
-    mode: str | None
+    mode: str | SomeMode | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,13 +129,22 @@ class Policy:
         """The first rule that allows it, or None: no."""
         return next((rule for rule in self.rules if self._allows(rule, caller, question)), None)
 
+    def reaches(self, caller: Caller, *, tenant: str, environment: str) -> bool:
+        """Whether any rule lets the caller do anything there."""
+        return any(self._is_about(rule, caller, tenant=tenant, environment=environment) for rule in self.rules)
+
     def _allows(self, rule: Rule, caller: Caller, question: Question) -> bool:
         return (
             question.action in rule.actions
-            and (ANY in rule.modes or question.mode in rule.modes)
-            and (ANY in rule.environments or question.environment in rule.environments)
+            and (question.mode is SOME_MODE or ANY in rule.modes or question.mode in rule.modes)
+            and self._is_about(rule, caller, tenant=question.tenant, environment=question.environment)
+        )
+
+    def _is_about(self, rule: Rule, caller: Caller, *, tenant: str, environment: str) -> bool:
+        return (
+            (ANY in rule.environments or environment in rule.environments)
             and self._is_for(rule.who, caller)
-            and self._covers(rule, caller, question.tenant)
+            and self._covers(rule, caller, tenant)
         )
 
     def _is_for(self, who: Who, caller: Caller) -> bool:

@@ -16,8 +16,10 @@ FROM seed_control.api_rate_limit
 WHERE caller = %(caller)s::text AND tenant = %(tenant)s::text;
 
 -- api_tenant --
--- The rest of the transaction sees this tenant and no other.
-SELECT set_config('app.tenant_id', %(tenant_id)s::text, true);
+-- The rest of the transaction sees this tenant and no other; what has no tenant_id is told by the names.
+SELECT set_config('app.tenant_id', %(tenant_id)s::text, true),
+    set_config('app.environment', %(environment)s::text, true),
+    set_config('app.tenant', %(tenant)s::text, true);
 
 -- api_role --
 -- Who the API is in the database, and whether policies apply to it.
@@ -55,16 +57,6 @@ RETURNING claim;
 DELETE FROM seed_control.api_request
 WHERE environment = %(environment)s::text AND tenant = %(tenant)s::text AND route = %(route)s::text
     AND key = %(key)s::text AND claim = %(claim)s::uuid AND status IS NULL;
-
--- api_forget --
--- Answers that nobody will ask for again, some at a time.
-DELETE FROM seed_control.api_request
-WHERE (environment, tenant, route, key) IN (
-    SELECT environment, tenant, route, key
-    FROM seed_control.api_request
-    WHERE answered_at < clock_timestamp() - make_interval(secs => %(kept_seconds)s::float8)
-    LIMIT 100
-);
 
 -- api_run --
 -- One seed run as the API tells it, in one look: its row, its parts, and the strong validator of both. The row's xmin
