@@ -55,11 +55,19 @@ STATES = MappingProxyType(
 )
 
 
+# Why a column that belongs to a customer is stored as it was generated.
+_A_ROW_NUMBER = "a row's number in the dataset plus a constant: a mask would only rename rows"
+_SHARED = "shared by very many"
+_FEW_DATES = "some 22,000 values: below the million that a mask needs, and useless alone"
+_DRAWN = "drawn, and in no relation to anybody"
+_NO_NAME = "the number of the installment, never a name"
+
+
 def _keyed(*columns: Column) -> tuple[Column, ...]:
     """Every entity's key comes first: the tenant, then the row."""
     return (
         Column(name="tenant_id", type=ColumnType.UUID),
-        Column(name="id", type=ColumnType.BIGINT),
+        Column(name="id", type=ColumnType.BIGINT, unmasked_because=_A_ROW_NUMBER),
         *columns,
     )
 
@@ -97,7 +105,7 @@ CONSULTANTS = Entity(
         Column(name="name", type=ColumnType.TEXT, pii=Pii.NAME),
         Column(name="phone", type=ColumnType.TEXT, pii=Pii.PHONE),
         Column(name="email", type=ColumnType.TEXT, pii=Pii.EMAIL, digest=True),
-        Column(name="uf", type=ColumnType.TEXT),
+        Column(name="uf", type=ColumnType.TEXT, unmasked_because=_SHARED),
         Column(name="commission_bp", type=ColumnType.INTEGER),
         Column(name="status", type=ColumnType.TEXT),
         Column(name="hired_on", type=ColumnType.DATE),
@@ -119,11 +127,11 @@ CUSTOMERS = Entity(
         Column(name="email", type=ColumnType.TEXT, pii=Pii.EMAIL, digest=True),
         Column(name="phone", type=ColumnType.TEXT, pii=Pii.PHONE),
         # Of a company, the day on which it was opened.
-        Column(name="born_on", type=ColumnType.DATE),
-        Column(name="uf", type=ColumnType.TEXT),
-        Column(name="city", type=ColumnType.TEXT),
+        Column(name="born_on", type=ColumnType.DATE, unmasked_because=_FEW_DATES),
+        Column(name="uf", type=ColumnType.TEXT, unmasked_because=_SHARED),
+        Column(name="city", type=ColumnType.TEXT, unmasked_because=_SHARED),
         # Of a company, its revenue.
-        Column(name="monthly_income_cents", type=ColumnType.BIGINT),
+        Column(name="monthly_income_cents", type=ColumnType.BIGINT, unmasked_because=_DRAWN),
         Column(name="consultant_id", type=ColumnType.BIGINT, nullable=True),
         Column(name="status", type=ColumnType.TEXT),
         Column(name="created_at", type=ColumnType.TIMESTAMP),
@@ -168,15 +176,15 @@ ADDRESSES = Entity(
     # Nobody has two of one kind.
     spread=Spread(deck=(0,) * 72 + (1,) * 22 + (2,) * 6, least=1, most=3),
     columns=_keyed(
-        Column(name="customer_id", type=ColumnType.BIGINT),
+        Column(name="customer_id", type=ColumnType.BIGINT, unmasked_because=_A_ROW_NUMBER),
         Column(name="kind", type=ColumnType.TEXT),
         Column(name="street", type=ColumnType.TEXT, pii=Pii.STREET),
         Column(name="number", type=ColumnType.TEXT, pii=Pii.STREET),
         Column(name="complement", type=ColumnType.TEXT, nullable=True, pii=Pii.COMPLEMENT),
-        Column(name="district", type=ColumnType.TEXT),
-        Column(name="city", type=ColumnType.TEXT),
-        Column(name="uf", type=ColumnType.TEXT),
-        Column(name="postal_code", type=ColumnType.TEXT, pii=Pii.POSTAL_CODE),
+        Column(name="district", type=ColumnType.TEXT, unmasked_because=_SHARED),
+        Column(name="city", type=ColumnType.TEXT, unmasked_because=_SHARED),
+        Column(name="uf", type=ColumnType.TEXT, unmasked_because=_SHARED),
+        Column(name="postal_code", type=ColumnType.TEXT, pii=Pii.STREET),
     ),
     parents=(Parent(entity="customers", column="customer_id"),),
     uniques=(("customer_id", "kind"),),
@@ -188,7 +196,7 @@ BANK_ACCOUNTS = Entity(
     scales_with="customers",
     spread=Spread(deck=(0,) * 72 + (1,) * 22 + (2,) * 6, least=1, most=4),
     columns=_keyed(
-        Column(name="customer_id", type=ColumnType.BIGINT),
+        Column(name="customer_id", type=ColumnType.BIGINT, unmasked_because=_A_ROW_NUMBER),
         Column(name="bank_code", type=ColumnType.TEXT),
         Column(name="agency", type=ColumnType.TEXT, pii=Pii.BANK_ACCOUNT, digest=True),
         # Null where the bank has none.
@@ -211,7 +219,7 @@ CREDIT_LIMITS = Entity(
     scales_with="customers",
     spread=ONE_EACH,
     columns=_keyed(
-        Column(name="customer_id", type=ColumnType.BIGINT),
+        Column(name="customer_id", type=ColumnType.BIGINT, unmasked_because=_A_ROW_NUMBER),
         Column(name="limit_cents", type=ColumnType.BIGINT),
         # What the customer owes of the principals of loans that are not settled.
         Column(name="used_cents", type=ColumnType.BIGINT),
@@ -227,7 +235,7 @@ LOANS = Entity(
     scales_with="customers",
     spread=Spread(deck=LOANS_PER_CUSTOMER_DECK, least=0, most=60),
     columns=_keyed(
-        Column(name="customer_id", type=ColumnType.BIGINT),
+        Column(name="customer_id", type=ColumnType.BIGINT, unmasked_because=_A_ROW_NUMBER),
         Column(name="product", type=ColumnType.TEXT),
         Column(name="amortization_system", type=ColumnType.TEXT),
         Column(name="status", type=ColumnType.TEXT),
@@ -241,6 +249,8 @@ LOANS = Entity(
         Column(name="approved_on", type=ColumnType.DATE),
         Column(name="released_on", type=ColumnType.DATE),
         Column(name="first_due_on", type=ColumnType.DATE),
+        # withheld, out of what is released, or financed: lent on top.
+        Column(name="iof_mode", type=ColumnType.TEXT),
     ),
     parents=(Parent(entity="customers", column="customer_id"),),
 )
@@ -250,8 +260,8 @@ CONTRACTS = Entity(
     scales_with="loans",
     spread=ONE_EACH,
     columns=_keyed(
-        Column(name="loan_id", type=ColumnType.BIGINT),
-        Column(name="contract_number", type=ColumnType.TEXT),
+        Column(name="loan_id", type=ColumnType.BIGINT, unmasked_because=_A_ROW_NUMBER),
+        Column(name="contract_number", type=ColumnType.TEXT, pii=Pii.CONTRACT_NUMBER, legible=True),
         Column(name="status", type=ColumnType.TEXT),
         Column(name="signed_on", type=ColumnType.DATE),
         Column(name="first_due_on", type=ColumnType.DATE),
@@ -272,7 +282,7 @@ INSTALLMENTS = Entity(
     scales_with="loans",
     spread=Spread(deck=TERM_DECK, least=1, most=120),
     columns=_keyed(
-        Column(name="loan_id", type=ColumnType.BIGINT),
+        Column(name="loan_id", type=ColumnType.BIGINT, unmasked_because=_A_ROW_NUMBER),
         Column(name="number", type=ColumnType.SMALLINT),
         Column(name="due_on", type=ColumnType.DATE),
         Column(name="payment_cents", type=ColumnType.BIGINT),
@@ -281,6 +291,8 @@ INSTALLMENTS = Entity(
         Column(name="balance_cents", type=ColumnType.BIGINT),
         Column(name="status", type=ColumnType.TEXT),
         Column(name="paid_on", type=ColumnType.DATE, nullable=True),
+        # Fine and interest that came with a late payment.
+        Column(name="late_charges_cents", type=ColumnType.BIGINT),
     ),
     parents=(Parent(entity="loans", column="loan_id"),),
     uniques=(("loan_id", "number"),),
@@ -288,17 +300,17 @@ INSTALLMENTS = Entity(
 
 FINANCIAL_TRANSACTIONS = Entity(
     name="financial_transactions",
-    # The release of the loan, and each installment that was paid.
+    # The release of the loan, and each installment that was paid; of a cancelled loan, what came back.
     scales_with="loans",
     columns=_keyed(
-        Column(name="loan_id", type=ColumnType.BIGINT),
-        # Null for a release.
-        Column(name="installment_id", type=ColumnType.BIGINT, nullable=True),
+        Column(name="loan_id", type=ColumnType.BIGINT, unmasked_because=_A_ROW_NUMBER),
+        # Null unless it pays an installment.
+        Column(name="installment_id", type=ColumnType.BIGINT, nullable=True, unmasked_because=_A_ROW_NUMBER),
         Column(name="kind", type=ColumnType.TEXT),
         Column(name="amount_cents", type=ColumnType.BIGINT),
         Column(name="occurred_on", type=ColumnType.DATE),
         Column(name="method", type=ColumnType.TEXT),
-        Column(name="description", type=ColumnType.TEXT),
+        Column(name="description", type=ColumnType.TEXT, unmasked_because=_NO_NAME),
         # Null unless it went by Pix.
         Column(name="reference", type=ColumnType.TEXT, nullable=True, pii=Pii.PIX_REFERENCE),
     ),

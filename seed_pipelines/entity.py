@@ -20,7 +20,7 @@ class ColumnType(StrEnum):
 
 
 class Pii(StrEnum):
-    """How a personal column is masked before it is encrypted (mask/policy.py does it)."""
+    """How a personal column is masked before it is stored (mask/policy.py does it)."""
 
     # CPF or CNPJ, digits and letters only; keeps valid check digits and, for a CPF, its fiscal region.
     DOCUMENT = "document"
@@ -32,33 +32,43 @@ class Pii(StrEnum):
     EMAIL = "email"
     # E.164, mobile; keeps +55, DDD and the leading 9.
     PHONE = "phone"
-    # Street and number, permuted together.
+    # Street, number and the end of the postal code, permuted together; the five digits that say the city stay.
     STREET = "street"
     # Kind, number and block of a flat or an office.
     COMPLEMENT = "complement"
-    # Eight digits; stays in its state, or in a group of small neighbouring ones.
-    POSTAL_CODE = "postal_code"
     # Agency and account, permuted together, and their check digits; the bank stays.
     BANK_ACCOUNT = "bank_account"
     # Whatever the key's type says: masked as the customer's own document, phone or e-mail is.
     PIX_KEY = "pix_key"
     # End-to-end id of Pix; keeps institution and time.
     PIX_REFERENCE = "pix_reference"
+    # Digits only; keeps how many there are.
+    CONTRACT_NUMBER = "contract_number"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """One column as generated; a personal one is stored as an OpenPGP message, with a keyed digest if `digest`."""
+    """One column as generated; a personal one is stored masked: as an OpenPGP message, or as text if it is `legible`.
+
+    `digest` adds a keyed digest of the message's text. What might be taken for personal and is not masked says in
+    `unmasked_because` why.
+    """
 
     name: str
     type: ColumnType
     nullable: bool = False
     pii: Pii | None = None
     digest: bool = False
+    legible: bool = False
+    unmasked_because: str | None = None
+
+    @property
+    def is_encrypted(self) -> bool:
+        return self.pii is not None and not self.legible
 
     def stored(self) -> Iterator["Column"]:
         """The columns of the database table that this one becomes."""
-        if self.pii is None:
+        if not self.is_encrypted:
             yield self
             return
         yield Column(name=self.name, type=ColumnType.BYTES, nullable=self.nullable)
@@ -118,8 +128,13 @@ class Entity:
         return tuple(stored for column in self.columns for stored in column.stored())
 
     @property
-    def personal_columns(self) -> tuple[Column, ...]:
+    def masked_columns(self) -> tuple[Column, ...]:
         return tuple(column for column in self.columns if column.pii is not None)
+
+    @property
+    def personal_columns(self) -> tuple[Column, ...]:
+        """The masked columns that are stored as messages, which only the tenant's key opens."""
+        return tuple(column for column in self.columns if column.is_encrypted)
 
     @property
     def is_counted(self) -> bool:

@@ -15,6 +15,7 @@ from functools import lru_cache
 from types import MappingProxyType
 
 from seed_pipelines import catalog
+from seed_pipelines.drill_limits import assert_checkpoints_in_time
 from seed_pipelines.errors import (
     BudgetTooSmall,
     CapTooSmall,
@@ -26,6 +27,7 @@ from seed_pipelines.fanout import Counted, Fanout, Int64s, OneEach, Relation
 from seed_pipelines.manifest.model import Manifest, Mode
 from seed_pipelines.mapping.model import SchemaMapping
 from seed_pipelines.prices import STANDARD_PRICES, PriceBook, stored_bytes_of
+from seed_pipelines.quotas import quotas_of
 from seed_pipelines.seeds import DataKey, integer_of, tenant_id_of
 
 # Ids carry the mode, so that datasets of several modes share a tenant; ids below the first base belong to the
@@ -105,6 +107,8 @@ class Plan:
     cost_micro_brl: int
     prices: PriceBook
     mapping: SchemaMapping | None = None
+    # The installation's rule: not wider than a canary of its version that was published.
+    canary_required: bool = False
 
     @property
     def fanouts(self) -> Mapping[str, Fanout]:
@@ -172,6 +176,7 @@ def plan_of(
             plan = _assembled(manifest, volumes, overrides, prices)
     if plan.cost_micro_brl > manifest.budget.cost_cap_micro_brl:
         raise BudgetTooSmall(plan.cost_micro_brl, cap_micro_brl=manifest.budget.cost_cap_micro_brl)
+    assert_checkpoints_in_time(manifest, shards=len(plan.shards))
     return plan
 
 
@@ -300,7 +305,9 @@ def _assembled(manifest: Manifest, volumes: _Volumes, overrides: Overrides, pric
         data_key=data_key_of(manifest),
         tenant_id=tenant_id_of(manifest.metadata.environment, manifest.metadata.tenant),
         rows=MappingProxyType(dict(rows)),
-        state_rows=MappingProxyType({entity: _state_rows(manifest, entity, rows[entity]) for entity in rows}),
+        state_rows=MappingProxyType(
+            {entity: quotas_of(manifest.volumetry[entity].states or {}, rows[entity]) for entity in rows}
+        ),
         relations=MappingProxyType(dict(relations)),
         shards=_shards_of(rows, relations, overrides.shards or _shard_count(manifest.mode, rows)),
         batch_rows=MappingProxyType(sizes),
@@ -344,18 +351,6 @@ def _canary_percentage(manifest: Manifest) -> Decimal:
     if tenant not in canary.tenants:
         raise TenantOutsideCanary(tenant, tenants=tuple(canary.tenants))
     return Decimal(100)
-
-
-def _state_rows(manifest: Manifest, entity: str, rows: int) -> Mapping[str, int]:
-    """Exact rows of each state other than the happy one, by largest remainder."""
-    shares = manifest.volumetry[entity].states or {}
-    exact = {state: rows * percent / 100 for state, percent in shares.items()}
-    counts = {state: math.floor(count) for state, count in exact.items()}
-    left = math.floor(sum(exact.values(), Decimal(0))) - sum(counts.values())
-    by_remainder = sorted(exact, key=lambda state: (counts[state] - exact[state], state))
-    for state in by_remainder[:left]:
-        counts[state] += 1
-    return MappingProxyType(counts)
 
 
 def _shard_count(mode: Mode, rows: Mapping[str, int]) -> int:

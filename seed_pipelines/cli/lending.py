@@ -9,7 +9,7 @@ app = typer.Typer(no_args_is_help=True)
 
 @app.callback()
 def lending() -> None:
-    """The official calculation of loans, as a service."""
+    """The official calculation of loans, as a service: schedules, late charges, settlements, financed IOF."""
 
 
 @app.command()
@@ -17,7 +17,8 @@ def serve(
     host: Annotated[str, typer.Option(help="Where it listens.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Its port; 0 takes a free one.")] = 8010,
 ) -> None:
-    """Answer questions about loans over HTTP, until Ctrl-C: what SEED_LENDING_ORACLE_URL may name.
+    """Answer questions about loans over HTTP, until Ctrl-C: what SEED_LENDING_ORACLE_URL may name, and late charges,
+    early settlements and financed IOF besides.
 
     Example: seed-data lending serve --port 8010
     """

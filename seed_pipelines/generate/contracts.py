@@ -1,6 +1,7 @@
 """Contracts: one for each loan, with what the law has it say: CET, IOF, the total to pay, the charges for being late.
 
 Contract numbers are a keyed permutation of the row's id, so each is once in the tenant, whatever the mode.
+They are masked before they are stored.
 """
 
 import numpy as np
@@ -12,6 +13,7 @@ from seed_pipelines.generate.identifiers import digit_rows, texts
 from seed_pipelines.generate.loan_book import loan_book
 from seed_pipelines.generate.permutation import Permutation
 from seed_pipelines.generate.planned import keys_of, reference_day, row_numbers
+from seed_pipelines.lending.arrears import LATE_FEE_BP, LATE_INTEREST_MONTHLY_BP
 from seed_pipelines.lending.cet import cet_of
 from seed_pipelines.lending.charges import iof_cents
 from seed_pipelines.lending.engine import schedules
@@ -19,10 +21,6 @@ from seed_pipelines.plan import Plan, RowRange
 from seed_pipelines.seeds import integer_of
 
 _ENTITY = "contracts"
-
-# A fine of 2 % of the instalment and interest of 1 % a month: the most that the law allows.
-LATE_FEE_BP = 200
-LATE_INTEREST_MONTHLY_BP = 100
 
 # Ids stay below 2^53, and 2^53 below 10^16.
 _CONTRACT_NUMBERS = 2**53

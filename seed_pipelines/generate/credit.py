@@ -1,7 +1,8 @@
 """Loans and their installments: terms from the loan book, money from the lending engine.
 
 An installment due before the reference date is paid unless its loan's state says otherwise; one due on or after it
-is open. Cancelled and renegotiated loans have no debt left: what was not paid is cancelled.
+is open. Cancelled and renegotiated loans have no debt left: what was not paid is cancelled. A payment that comes late
+pays fine and interest besides the installment.
 """
 
 import numpy as np
@@ -9,8 +10,10 @@ import pyarrow as pa
 
 from seed_pipelines.generate.arrow import batch_of, dates, numbers, words
 from seed_pipelines.generate.calendar import months_later
+from seed_pipelines.generate.financing import IOF_MODES
 from seed_pipelines.generate.loan_book import CANCELLED, HAPPY, LOAN_STATES, RENEGOTIATED, LoanBook, loan_book
 from seed_pipelines.generate.planned import draws_of, keys_of, reference_day
+from seed_pipelines.lending.arrears import late_charges
 from seed_pipelines.lending.cet import cet_annual_bp
 from seed_pipelines.lending.charges import iof_cents
 from seed_pipelines.lending.engine import schedules
@@ -51,6 +54,7 @@ def loans(plan: Plan, rows: RowRange) -> pa.RecordBatch:
             "approved_on": dates(book.approved_on),
             "released_on": dates(terms.released_on),
             "first_due_on": dates(terms.first_due_on),
+            "iof_mode": words(book.is_financed.astype(np.int64), IOF_MODES),
         },
     )
 
@@ -63,6 +67,9 @@ def installments(plan: Plan, rows: RowRange) -> pa.RecordBatch:
     wanted = slice(int(ordinal[0]), int(ordinal[0]) + rows.rows)
     due_on = made.due_on[wanted]
     status = _installment_status(book, loan - touched.first, number=ordinal + 1, is_due=due_on < reference_day(plan))
+    paid = paid_on(plan, rows, due_on)
+    # Whoever has not paid was charged nothing yet.
+    days_late = np.where(status == PAID, days_between(due_on, paid), 0)
     return batch_of(
         "installments",
         {
@@ -71,9 +78,23 @@ def installments(plan: Plan, rows: RowRange) -> pa.RecordBatch:
             "due_on": dates(due_on),
             **_amounts(made, wanted),
             "status": words(status, INSTALLMENT_STATUSES),
-            "paid_on": dates(paid_on(plan, rows, due_on), missing=status != PAID),
+            "paid_on": dates(paid, missing=status != PAID),
+            "late_charges_cents": numbers(late_charges_cents(made.payment_cents[wanted], days_late)),
         },
     )
+
+
+def late_charges_cents(payment_cents: Int64s, days_late: Int64s) -> Int64s:
+    """Fine and interest together; nothing for a payment that is not late."""
+    charged, late = np.zeros(len(days_late), dtype=np.int64), np.flatnonzero(days_late > 0)
+    charges = late_charges(payment_cents[late], days_late[late])
+    charged[late] = charges.fine + charges.interest
+    return charged
+
+
+def days_between(earlier: Dates, later: Dates) -> Int64s:
+    """Negative where `later` is not."""
+    return (later - earlier).astype(np.int64)
 
 
 def loan_status(book: LoanBook, today: np.datetime64) -> Int64s:

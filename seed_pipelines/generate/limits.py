@@ -1,5 +1,7 @@
 """Credit limits: one for each customer, never below what the customer's loans take of it.
 
+No limit is more than twelve months of income, or three of revenue, because no customer's loans are (`affordability`).
+
 What is used are the principals still owed of loans that are paid as agreed or late. Loans that were cancelled,
 renegotiated or written off take nothing.
 """
@@ -8,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from seed_pipelines import catalog
+from seed_pipelines.generate.affordability import INCOME_MONTHS, REVENUE_MONTHS
 from seed_pipelines.generate.arrow import batch_of, dates, numbers, words
 from seed_pipelines.generate.companies import is_company
 from seed_pipelines.generate.loan_book import DELINQUENT, HAPPY, LoanBook, loan_book, paid_counts
@@ -22,7 +25,7 @@ _STATUSES = (*catalog.STATES[_ENTITY], "active")
 _STEP_CENTS = 10_000
 
 # Tenths of a month's income or revenue.
-_PERSON_TENTHS, _COMPANY_TENTHS = (20, 120), (5, 30)
+_PERSON_TENTHS, _COMPANY_TENTHS = (20, 10 * INCOME_MONTHS), (5, 10 * REVENUE_MONTHS)
 
 
 def credit_limits(plan: Plan, rows: RowRange) -> pa.RecordBatch:

@@ -2,24 +2,34 @@
 
 A batch of installments works out the loans that it touches anew, so it needs no batch of loans before it. A loan's
 fate is its state in the plan's exact quotas: the happy ones are paid up to the reference date, the others stopped
-paying so long ago as their state says. Every loan is younger than its customer's registration.
+paying so long ago as their state says. Every loan is younger than its customer's registration. Its product and amount
+are what its share of the customer's income pays for.
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
 from seed_pipelines import catalog
+from seed_pipelines.generate.affordability import (
+    MOST_COUNT,
+    burden_of,
+    cards_and_counts,
+    chosen_products,
+    most_principal_cents,
+)
 from seed_pipelines.generate.calendar import months_later
-from seed_pipelines.generate.people import borrowers, income_cents, tenure_days
+from seed_pipelines.generate.financing import AMOUNT_STEP_CENTS, with_financed_iof
+from seed_pipelines.generate.people import borrowers_earning, income_of_at_least, tenure_days
 from seed_pipelines.generate.planned import draws_of, reference_day, states_of
 from seed_pipelines.generate.quantiles import Quantiles
 from seed_pipelines.generate.streams import Draws
 from seed_pipelines.lending.conventions import Borrower, System
 from seed_pipelines.lending.loan_terms import LoanTerms
 from seed_pipelines.lending.price import price_payments
-from seed_pipelines.lending.products import COMPANY_CARDS, PRODUCT_DECK, TERM_DECK
-from seed_pipelines.lending.rounding import MILLION, Dates, Int64s
+from seed_pipelines.lending.products import PRODUCT_DECK
+from seed_pipelines.lending.rounding import MILLION, Booleans, Dates, Int64s
 from seed_pipelines.plan import Plan, RowRange
 
 LOAN_STATES = catalog.STATES["loans"]
@@ -37,17 +47,12 @@ _MOST_DAYS_TO_RELEASE = 3
 # The longest month: a customer is at least this much older than the first unpaid due date.
 _MONTH = 31
 
-# Installments take at most this share of the income or revenue, in hundredths, where the product's least amount allows
-# it.
-_INCOME_SHARE, _REVENUE_SHARE = 30, 10
-
 RATE_STEP_PPM = 100
-_AMOUNT_STEP_CENTS = 1_000
 _PROBE_CENTS = 10**8
 
 # Days since the first unpaid due date. Month ends may move that date back by three days more.
 DAYS_LATE = {
-    DELINQUENT: Quantiles(shares=(0, 30, 50, 66, 78, 91, 100), values=(1, 15, 31, 61, 91, 181, 358)),
+    DELINQUENT: Quantiles(shares=(0, 20, 32, 44, 53, 75, 100), values=(1, 15, 31, 61, 91, 181, 358)),
     RENEGOTIATED: Quantiles(shares=(0, 60, 100), values=(31, 91, 301)),
 }
 _LEAST_WRITTEN_OFF, _MOST_WRITTEN_OFF = 361, 720
@@ -57,7 +62,7 @@ _MOST_CANCELLED_AGE = 720
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoanBook:
     """One element a loan; `product` is a position in PRODUCT_DECK, `state` one in LOAN_STATES, or HAPPY, `borrower`
-    a `Borrower` number.
+    a `Borrower` number. Where `is_financed`, the principal covers its own IOF.
 
     Installments from number `unpaid_from` on were never paid, whatever their date.
     """
@@ -70,6 +75,7 @@ class LoanBook:
     proposed_on: Dates
     approved_on: Dates
     terms: LoanTerms
+    is_financed: Booleans
 
     @property
     def count(self) -> Int64s:
@@ -100,26 +106,36 @@ class _Dating:
     unpaid_from: Int64s
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """Who asked for a loan, of what product, and what its first payment and its principal may be at most."""
+
+    borrower: Int64s
+    product: Int64s
+    budget: Int64s
+    most_cents: Int64s
+
+
 def loan_book(plan: Plan, rows: RowRange) -> LoanBook:
     draws, fates = draws_of(plan, "loans", rows), fates_of(plan, rows)
-    known = _touched(fates.customer)
-    place = fates.customer - known.first
-    borrower = borrowers(plan, known)[place]
-    product = fates.card + COMPANY_CARDS * (borrower != Borrower.PF)
+    asked = _asked(plan, rows, fates)
     to_approve = draws.integers("approved_on", low=0, high=_MOST_DAYS_TO_APPROVE)
     to_release = draws.integers("released_on", low=0, high=_MOST_DAYS_TO_RELEASE)
     approved_on = fates.released_on - to_release
-    share = np.where(borrower == Borrower.PF, _INCOME_SHARE, _REVENUE_SHARE)
-    budget = income_cents(plan, known)[place] * share // 100
+    least_cents = _by_product(0, "principal_cents")[asked.product]
+    terms, is_financed = with_financed_iof(
+        draws, _terms(draws, fates, asked), borrower=asked.borrower, least_cents=least_cents
+    )
     return LoanBook(
         customer=fates.customer,
-        borrower=borrower,
-        product=product,
+        borrower=asked.borrower,
+        product=asked.product,
         state=fates.state,
         unpaid_from=fates.unpaid_from,
         approved_on=approved_on,
         proposed_on=approved_on - to_approve,
-        terms=_terms(draws, fates.released_on, product=product, count=fates.count, budget=budget),
+        terms=terms,
+        is_financed=is_financed,
     )
 
 
@@ -128,7 +144,7 @@ def fates_of(plan: Plan, rows: RowRange) -> Fates:
     draws = draws_of(plan, "loans", rows)
     customer, _ = plan.relations["loans"].parents_of(rows.first, rows.rows)
     known = _touched(customer)
-    card, count = _card_and_count(plan, draws, rows)
+    card, count = cards_and_counts(plan, rows)
     state = states_of(plan, "loans", rows)
     tenure = tenure_days(plan, known)[customer - known.first]
     oldest = tenure - _MOST_DAYS_TO_APPROVE - _MOST_DAYS_TO_RELEASE - 1
@@ -157,19 +173,26 @@ def _touched(customer: Int64s) -> RowRange:
     return RowRange(first=int(customer[0]), rows=int(customer[-1] - customer[0]) + 1)
 
 
-def _card_and_count(plan: Plan, draws: Draws, rows: RowRange) -> tuple[Int64s, Int64s]:
-    """The card of each loan and its term; a plan without installments takes the deck's own terms."""
-    fanout = plan.fanouts.get("installments")
-    if fanout is not None:
-        return fanout.cards_of(rows.first, rows.rows), fanout.counts_of(rows.first, rows.rows)
-    card = draws.scaled("product", len(TERM_DECK))
-    return card, np.array(TERM_DECK, dtype=np.int64)[card]
+def _asked(plan: Plan, rows: RowRange, fates: Fates) -> _Asked:
+    known = _touched(fates.customer)
+    burden, place = burden_of(plan, known), fates.customer - known.first
+    income = income_of_at_least(burden.least_income_cents, plan, known)
+    borrower = borrowers_earning(income, plan, known)[place]
+    first = rows.first - burden.loans.first
+    budget, company = burden.budgets(income)[first : first + rows.rows], borrower != Borrower.PF
+    return _Asked(
+        borrower=borrower,
+        product=chosen_products(fates.card, company, count=fates.count, budget=budget),
+        budget=budget,
+        most_cents=most_principal_cents(budget, company),
+    )
 
 
 def _dated(draws: Draws, state: Int64s, *, count: Int64s, oldest: Int64s, today: np.datetime64) -> _Dating:
-    """A quarter of the happy loans are old enough to be settled; no loan is more than `oldest` days old."""
+    """About a fifth of the happy loans are old enough to be settled; no loan is more than `oldest` days old."""
     age = draws.scaled("age", np.minimum(oldest, count * 40) + 1)
-    age = np.where(state == CANCELLED, np.minimum(age, _MOST_CANCELLED_AGE), age)
+    # Whoever withdrew did so on a day after the release.
+    age = np.where(state == CANCELLED, np.clip(age, 1, _MOST_CANCELLED_AGE), age)
     unpaid_from = np.where(state == CANCELLED, 1, NEVER)
     released_on = today - age
     late = np.flatnonzero((state != HAPPY) & (state != CANCELLED))
@@ -191,31 +214,44 @@ def _days_late(draws: Draws, state: Int64s, oldest: Int64s) -> Int64s:
     return days
 
 
-def _terms(draws: Draws, released_on: Dates, *, product: Int64s, count: Int64s, budget: Int64s) -> LoanTerms:
+def _terms(draws: Draws, fates: Fates, asked: _Asked) -> LoanTerms:
+    product, count = asked.product, fates.count
     low, high = (_by_product(end, "monthly_rate_ppm")[product] for end in (0, 1))
     rate = low + draws.scaled("monthly_rate_ppm", (high - low) // RATE_STEP_PPM + 1) * RATE_STEP_PPM
     system = _SYSTEMS[product]
     least, most = (_by_product(end, "principal_cents")[product] for end in (0, 1))
-    upper = np.clip(_affordable(budget, rate, count=count, system=system), least, most)
+    paid_for = np.minimum(_affordable(asked.budget, rate, count=count, system=system), asked.most_cents)
+    upper: Int64s = np.clip(paid_for, least, most)
     # The square of an even draw: small loans are more common than large ones.
     share = draws.scaled("principal_cents", 2**16)
     principal = least + ((share * share >> 16) * (upper - least) >> 16)
     return LoanTerms(
-        principal_cents=principal // _AMOUNT_STEP_CENTS * _AMOUNT_STEP_CENTS,
+        principal_cents=principal // AMOUNT_STEP_CENTS * AMOUNT_STEP_CENTS,
         monthly_rate_ppm=rate,
         count=count,
         system=system,
-        released_on=released_on,
-        first_due_on=months_later(released_on, 1),
+        released_on=fates.released_on,
+        first_due_on=months_later(fates.released_on, 1),
     )
 
 
 def _affordable(budget: Int64s, rate: Int64s, *, count: Int64s, system: Int64s) -> Int64s:
-    """The principal whose first installment is the budget."""
-    probe = price_payments(np.full(len(budget), _PROBE_CENTS), monthly_rate_ppm=rate, count=count)
-    by_price = budget * _PROBE_CENTS // probe
+    """The principal whose first installment is the budget, which rounding does not exceed."""
+    budget = budget - 1
+    by_price = budget * _PROBE_CENTS // _probe_payments()[rate // RATE_STEP_PPM, count]
     by_sac = budget * count * MILLION // (MILLION + rate * count)
     return np.where(system == System.PRICE, by_price, by_sac)
+
+
+# Looking them up takes a tenth of the time of working them out.
+@cache
+def _probe_payments() -> Int64s:
+    """What the probe costs a month by Price, by rate in steps, then by term; term 0 has the payment of 1."""
+    steps = 1 + max(product.monthly_rate_ppm[1] for product in PRODUCT_DECK) // RATE_STEP_PPM
+    rate = np.repeat(np.arange(steps, dtype=np.int64) * RATE_STEP_PPM, MOST_COUNT + 1)
+    count = np.tile(np.maximum(np.arange(MOST_COUNT + 1, dtype=np.int64), 1), steps)
+    payments = price_payments(np.full(len(count), _PROBE_CENTS), monthly_rate_ppm=rate, count=count)
+    return payments.reshape(steps, MOST_COUNT + 1)
 
 
 def _by_product(end: int, field: str) -> Int64s:

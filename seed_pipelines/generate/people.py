@@ -2,13 +2,15 @@
 
 Documents and e-mails come from the customer's place among all that the tenant can ever have, so they are unique
 across modes and stay with the row when the manifest's version changes. Mail goes to reserved domains only. Every
-customer is older than the oldest loan that one with that tenure may have (`loan_book`).
+customer is older than the oldest loan that one with that tenure may have (`loan_book`), and none has less income than
+its loans need at least (`affordability`).
 """
 
 import numpy as np
 import pyarrow as pa
 
 from seed_pipelines import catalog
+from seed_pipelines.generate.affordability import burden_of
 from seed_pipelines.generate.arrow import batch_of, dates, interleaved, numbers, timestamps, words
 from seed_pipelines.generate.companies import (
     LTDA,
@@ -53,7 +55,7 @@ _LEAST_TENURE_DAYS = 460
 _FOUNDING_DAYS = 15
 
 # From a year and a quarter, so that a loan can be written off, to eight years.
-_TENURE_DAYS = Quantiles(shares=(0, 25, 50, 75, 100), values=(_LEAST_TENURE_DAYS, 800, 1_250, 1_900, 2_920))
+TENURE_DAYS = Quantiles(shares=(0, 25, 50, 75, 100), values=(_LEAST_TENURE_DAYS, 800, 1_250, 1_900, 2_920))
 
 # Days of age by hundreds of thousands of people: adults when they registered, then 20, 30, … and not quite 80 years.
 AGE_DAYS = Quantiles(
@@ -70,6 +72,11 @@ INCOME_REAIS = Quantiles(
     values=(900, 1_320, 1_518, 1_750, 2_500, 4_200, 7_900, 12_000, 27_000, 55_000, 90_000),
 )
 
+# How much of that people have from some ages on, in hundredths.
+INCOME_AGES = (0, 25, 35, 45, 60)
+INCOME_PERCENTS = (60, 90, 110, 120, 105)
+DAYS_A_YEAR = 365.25
+
 # The same for the revenue of companies. R$ 30,000 a month is the ceiling of a microenterprise, R$ 400,000 that of a
 # small company, and of Simples Nacional.
 REVENUE_REAIS = Quantiles(
@@ -80,13 +87,15 @@ SIMPLES_CEILING_CENTS = 40_000_000
 SIMPLES_SHARE = 85
 _PUBLIC_LIMITED_SHARE = 30
 
+_INCOME_AGE_DAYS = np.array([round(years * DAYS_A_YEAR) for years in INCOME_AGES[1:]], dtype=np.int64)
 _KINDS = ("PF", "PJ")
 _REGIMES = {Borrower.SIMPLES: "simples", Borrower.PJ: "regular"}
 
 
 def customers(plan: Plan, rows: RowRange) -> pa.RecordBatch:
     city, cities = customer_cities(plan, rows), vocabulary().cities
-    borrower = borrowers(plan, rows)
+    income = income_cents(plan, rows)
+    borrower = borrowers_earning(income, plan, rows)
     return batch_of(
         _ENTITY,
         {
@@ -100,7 +109,7 @@ def customers(plan: Plan, rows: RowRange) -> pa.RecordBatch:
             "born_on": dates(_born_on(plan, rows)),
             "uf": words(city, tuple(city.uf for city in cities)),
             "city": words(city, tuple(city.name for city in cities)),
-            "monthly_income_cents": numbers(income_cents(plan, rows)),
+            "monthly_income_cents": numbers(income),
             "consultant_id": _consultants(plan, rows),
             "status": words(states_of(plan, _ENTITY, rows), _STATUSES),
             "created_at": timestamps(_created_at(plan, rows)),
@@ -150,22 +159,36 @@ def customer_phones(plan: Plan, rows: RowRange) -> pa.Array:
 
 def income_cents(plan: Plan, rows: RowRange) -> Int64s:
     """Monthly income of a person, or revenue of a company, in whole reais."""
+    return income_of_at_least(burden_of(plan, rows).least_income_cents, plan, rows)
+
+
+def income_of_at_least(least_cents: Int64s, plan: Plan, rows: RowRange) -> Int64s:
+    """The same, where what each customer's loans need at least is known."""
     bits = draws_of(plan, _ENTITY, rows).bits("monthly_income_cents")
-    return np.where(is_company(plan, rows), REVENUE_REAIS.of(bits), INCOME_REAIS.of(bits)) * 100
+    age = np.searchsorted(_INCOME_AGE_DAYS, _age_days(plan, rows), side="right")
+    income = INCOME_REAIS.of(bits) * np.array(INCOME_PERCENTS, dtype=np.int64)[age] // 100
+    drawn = np.where(is_company(plan, rows), REVENUE_REAIS.of(bits), income) * 100
+    raised: Int64s = np.maximum(drawn, least_cents)
+    return raised
 
 
 def borrowers(plan: Plan, rows: RowRange) -> Int64s:
     """What each customer is to IOF, as a `Borrower` number."""
+    return borrowers_earning(income_cents(plan, rows), plan, rows)
+
+
+def borrowers_earning(income_cents: Int64s, plan: Plan, rows: RowRange) -> Int64s:
+    """The same, where the income or revenue of each is known."""
     company = is_company(plan, rows)
     in_simples = draws_of(plan, _ENTITY, rows).scaled("tax_regime", 100) < SIMPLES_SHARE
-    in_simples &= income_cents(plan, rows) <= SIMPLES_CEILING_CENTS
+    in_simples &= income_cents <= SIMPLES_CEILING_CENTS
     return np.where(company, np.where(in_simples, Borrower.SIMPLES, Borrower.PJ), Borrower.PF).astype(np.int64)
 
 
 def tenure_days(plan: Plan, rows: RowRange) -> Int64s:
     """How many days before the reference date each customer was registered: as an adult, or once founded."""
     youngest = np.where(is_company(plan, rows), _FOUNDING_DAYS, _ADULT_DAYS)
-    drawn = _TENURE_DAYS.of(draws_of(plan, _ENTITY, rows).bits("created_at"))
+    drawn = TENURE_DAYS.of(draws_of(plan, _ENTITY, rows).bits("created_at"))
     return np.minimum(drawn, _age_days(plan, rows) - youngest)
 
 

@@ -6,6 +6,7 @@ test data; they are no cipher, and nothing secret rests on them.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -41,14 +42,10 @@ class Permutation:
         half_bits = max(1, ((self.size - 1).bit_length() + 1) // 2)
         shift, mask = np.uint64(half_bits), np.uint64((1 << half_bits) - 1)
         left, right = values >> shift, values & mask
-        for number in range(_ROUNDS):
-            mixed = mix(right + np.uint64(self._round_key(number)))
+        for round_key in _round_keys(self.key):
+            mixed = mix(right + round_key)
             left, right = right, left ^ (mixed & mask)
         return (left << shift) | right
-
-    def _round_key(self, number: int) -> int:
-        step = np.array([(self.key + (number + 1) * 0x9E3779B97F4A7C15) & _MASK_64], dtype=np.uint64)
-        return int(mix(step)[0])
 
 
 def mix(words: Uint64s) -> Uint64s:
@@ -56,3 +53,10 @@ def mix(words: Uint64s) -> Uint64s:
     mixed = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return mixed ^ (mixed >> np.uint64(31))
+
+
+# A plan of a few rows walks through the network dozens of times, and its keys would take longer than its rows.
+@lru_cache(maxsize=256)
+def _round_keys(key: int) -> tuple[np.uint64, ...]:
+    steps = [(key + (number + 1) * 0x9E3779B97F4A7C15) & _MASK_64 for number in range(_ROUNDS)]
+    return tuple(mix(np.array(steps, dtype=np.uint64)))

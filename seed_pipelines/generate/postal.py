@@ -34,13 +34,3 @@ PREFIXES = MappingProxyType(
         "RS": ((90_000, 99_999),),
     }
 )
-
-# States with fewer than a million postal codes stand together with neighbours.
-_SMALL = (("AP", "AM", "RR", "AC"), ("RO", "MT"))
-AREAS = (*_SMALL, *((uf,) for uf in PREFIXES if not any(uf in area for area in _SMALL)))
-
-
-def ranges_of(area: tuple[str, ...]) -> tuple[tuple[int, int], ...]:
-    """The first postal code of each range of some states, and the number of codes in it; in order."""
-    spans = sorted(span for uf in area for span in PREFIXES[uf])
-    return tuple((first * 1_000, (last - first + 1) * 1_000) for first, last in spans)

@@ -1,4 +1,5 @@
-"""Financial transactions: the release of every loan, then each installment that was paid, to the cent.
+"""Financial transactions: the release of every loan, then each installment that was paid, to the cent, with fine and
+interest where that was late. Of a cancelled loan all that was received came back within seven days, as a refund.
 
 How many a loan has follows from its fate; `transactions_of` counts them without working out a schedule. A
 payment by Pix has an end-to-end id whose free part is a keyed permutation of the row's id, so no two are the same.
@@ -11,9 +12,9 @@ import pyarrow as pa
 
 from seed_pipelines.generate.arrow import batch_of, dates, numbers, words
 from seed_pipelines.generate.banks import BANK_CUMULATIVE, BANKS
-from seed_pipelines.generate.credit import paid_on
+from seed_pipelines.generate.credit import days_between, late_charges_cents, paid_on
 from seed_pipelines.generate.identifiers import AsciiRows, ascii_table, base36_rows, digit_rows, texts
-from seed_pipelines.generate.loan_book import LoanBook, fates_of, loan_book, paid_counts
+from seed_pipelines.generate.loan_book import CANCELLED, LoanBook, fates_of, loan_book, paid_counts
 from seed_pipelines.generate.permutation import Permutation
 from seed_pipelines.generate.planned import draws_of, keys_of, reference_day, row_numbers
 from seed_pipelines.lending.charges import iof_cents
@@ -24,11 +25,15 @@ from seed_pipelines.plan import Plan, RowRange
 from seed_pipelines.seeds import integer_of
 
 _ENTITY = "financial_transactions"
-KINDS = ("disbursement", "payment")
+KINDS = ("disbursement", "payment", "refund")
+DISBURSEMENT, PAYMENT, REFUND = range(len(KINDS))
 METHODS = ("pix", "boleto", "debit", "ted")
 _PIX = METHODS.index("pix")
 
-# Of a hundred payments by pix, boleto and debit; of a hundred releases by pix, and the rest by ted.
+# A customer may withdraw for so many days (Código de Defesa do Consumidor, article 49).
+MOST_DAYS_TO_WITHDRAW = 7
+
+# Of a hundred payments by pix, boleto and debit; of a hundred releases or refunds by pix, and the rest by ted.
 PAYMENT_METHOD_SHARES = (40, 75, 100)
 _RELEASE_SHARES = (80, 80, 80, 100)
 
@@ -36,11 +41,14 @@ _RELEASE_SHARES = (80, 80, 80, 100)
 _TAIL_NUMBERS = 2**56
 _TAIL_WIDTH = 11
 _MOST_INSTALLMENTS = 420
+_REFUND_PLACE = (_MOST_INSTALLMENTS + 1) ** 2
 
 
 def transactions_of(plan: Plan, loans: RowRange) -> Int64s:
     """How many transactions each loan has."""
-    return 1 + paid_counts(fates_of(plan, loans), reference_day(plan))
+    fates = fates_of(plan, loans)
+    counts: Int64s = 1 + paid_counts(fates, reference_day(plan)) + (fates.state == CANCELLED)
+    return counts
 
 
 def financial_transactions(plan: Plan, rows: RowRange) -> pa.RecordBatch:
@@ -48,33 +56,37 @@ def financial_transactions(plan: Plan, rows: RowRange) -> pa.RecordBatch:
     loans = RowRange(first=int(loan[0]), rows=int(loan[-1] - loan[0]) + 1)
     book = loan_book(plan, loans)
     made, within = schedules(book.terms), loan - loans.first
-    is_payment = ordinal > 0
-    # Of a release, the loan's first installment, which is not looked at.
+    kind = np.where(ordinal == 0, DISBURSEMENT, np.where(book.state[within] == CANCELLED, REFUND, PAYMENT))
+    # Of what is no payment, the loan's first installment, which is not looked at.
     installment = book.terms.offsets[within] + np.maximum(ordinal - 1, 0)
     first_installment = plan.relations["installments"].first_child(loans.first)
-    occurred_on = _occurred_on(plan, RowRange(first=first_installment, rows=len(made)), made)[installment]
-    occurred_on = np.where(is_payment, occurred_on, book.released_on[within])
-    method = _methods(plan, rows, is_payment)
+    paid = paid_on(plan, RowRange(first=first_installment, rows=len(made)), made.due_on)[installment]
+    moved_on = np.where(kind == REFUND, _withdrawn_on(plan, loans, book)[within], book.released_on[within])
+    occurred_on = np.where(kind == PAYMENT, paid, moved_on)
+    charged = made.payment_cents[installment]
+    charged += late_charges_cents(charged, days_between(made.due_on[installment], paid))
+    method = _methods(plan, rows, kind == PAYMENT)
     return batch_of(
         _ENTITY,
         {
             **keys_of(plan, rows),
             "loan_id": numbers(loan + plan.first_id),
-            "installment_id": pa.array(installment + first_installment + plan.first_id, mask=~is_payment),
-            "kind": words(is_payment.astype(np.int64), KINDS),
-            "amount_cents": numbers(
-                np.where(is_payment, made.payment_cents[installment], _released_cents(book, made)[within])
-            ),
+            "installment_id": pa.array(installment + first_installment + plan.first_id, mask=kind != PAYMENT),
+            "kind": words(kind, KINDS),
+            "amount_cents": numbers(np.where(kind == PAYMENT, charged, _released_cents(book, made)[within])),
             "occurred_on": dates(occurred_on),
             "method": words(method, METHODS),
-            "description": _descriptions(ordinal, book.count[within]),
+            "description": _descriptions(kind, ordinal, book.count[within]),
             "reference": _references(plan, rows, occurred_on, is_pix=method == _PIX),
         },
     )
 
 
-def _occurred_on(plan: Plan, installments: RowRange, made: Schedules) -> Dates:
-    return paid_on(plan, installments, made.due_on)
+def _withdrawn_on(plan: Plan, loans: RowRange, book: LoanBook) -> Dates:
+    """When whoever withdrew gave the money back."""
+    days = draws_of(plan, "loans", loans).integers("withdrawn_on", low=1, high=MOST_DAYS_TO_WITHDRAW)
+    withdrawn_on: Dates = np.minimum(book.released_on + days, reference_day(plan))
+    return withdrawn_on
 
 
 def _released_cents(book: LoanBook, made: Schedules) -> Int64s:
@@ -91,9 +103,10 @@ def _methods(plan: Plan, rows: RowRange, is_payment: Booleans) -> Int64s:
     return np.where(is_payment, payment, release).astype(np.int64)
 
 
-def _descriptions(ordinal: Int64s, count: Int64s) -> pa.Array:
+def _descriptions(kind: Int64s, ordinal: Int64s, count: Int64s) -> pa.Array:
     """Words about the contract, never about the person."""
-    return _description_table().take(pa.array(count * (_MOST_INSTALLMENTS + 1) + ordinal))
+    place = np.where(kind == REFUND, _REFUND_PLACE, count * (_MOST_INSTALLMENTS + 1) + ordinal)
+    return _description_table().take(pa.array(place))
 
 
 @cache
@@ -105,6 +118,7 @@ def _description_table() -> pa.Array:
             for count in numbers_
             for number in numbers_
         ]
+        + ["Devolução por desistência"]
     )
 
 

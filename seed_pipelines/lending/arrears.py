@@ -39,6 +39,14 @@ from seed_pipelines.lending.rounding import (
 _BUCKET_STARTS = np.array([1, 15, 31, 61, 91, 181, 361], dtype=np.int64)
 BUCKETS = ("0", "1-14", "15-30", "31-60", "61-90", "91-180", "181-360", ">360")
 
+# A fine of 2 % of the instalment and interest of 1 % a month: the most that the law allows.
+LATE_FEE_BP = 200
+LATE_INTEREST_MONTHLY_BP = 100
+
+
+# The first day of each stage after the first.
+STAGE_STARTS = np.array([31, 91], dtype=np.int64)
+
 
 class Stage(IntEnum):
     """Credit risk stage by days late alone."""
@@ -77,14 +85,14 @@ def bucket_of(days_late: Int64s) -> Int64s:
 
 def stage_of(days_late: Int64s) -> Int64s:
     """`Stage` numbers."""
-    return 1 + (days_late > 30).astype(np.int64) + (days_late > 90)
+    return Stage.PERFORMING + np.searchsorted(STAGE_STARTS, days_late, side="right").astype(np.int64)
 
 
 def late_charges(payment_cents: Int64s, days_late: Int64s) -> LateCharges:
     """Fine and default interest of each instalment; none for one that is not late."""
     days = np.maximum(days_late, 0)
-    fine = np.where(days > 0, divide_half_even(payment_cents * 2, 100), 0)
-    interest = divide_half_even(payment_cents * days, 3_000)
+    fine = np.where(days > 0, divide_half_even(payment_cents * LATE_FEE_BP, 10_000), 0)
+    interest = divide_half_even(payment_cents * days * LATE_INTEREST_MONTHLY_BP, 30 * 10_000)
     return LateCharges(fine=fine, interest=interest, total=payment_cents + fine + interest)
 
 

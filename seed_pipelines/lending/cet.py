@@ -12,7 +12,13 @@ from seed_pipelines.errors import LoanImpossible
 from seed_pipelines.lending.engine import periods_of
 from seed_pipelines.lending.ladder import Ladder, ladders
 from seed_pipelines.lending.loan_terms import LoanTerms, Schedules, cents, day, reais
-from seed_pipelines.lending.official_charges import monthly_of_annual, official_cet, percent_a_year
+from seed_pipelines.lending.official_charges import (
+    MOST_CET_BP,
+    assert_cet_holds,
+    monthly_of_annual,
+    official_cet,
+    percent_a_year,
+)
 from seed_pipelines.lending.powers import Periods, power, root
 from seed_pipelines.lending.rounding import MILLION, Booleans, Floats, Int64s, is_doubtful
 
@@ -20,9 +26,6 @@ _STEPS = 40
 
 # Relative size of the last Newton step, after which the factor is as good as a float can be.
 _SETTLED = 1e-15
-
-# cet_annual_bp is stored in four bytes.
-_MOST_BP = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +58,7 @@ def _rates(terms: LoanTerms, made: Schedules, net_cents: Int64s, *, with_monthly
         factor, doubtful = _solve(terms, made, ladder, net_cents[ladder.loans])
         with np.errstate(all="ignore"):
             raw = _raw_rates(factor)[: 1 + with_monthly]
-            doubtful |= (~(np.abs(raw) < _MOST_BP) | is_doubtful(raw, margin=1e-7 + np.abs(raw) * 1e-11)).any(axis=0)
+            doubtful |= (~(np.abs(raw) < MOST_CET_BP) | is_doubtful(raw, margin=1e-7 + np.abs(raw) * 1e-11)).any(axis=0)
         result[:, ladder.loans] = np.rint(np.where(doubtful, 0.0, raw)).astype(np.int64)
         for loan in ladder.loans[doubtful].tolist():
             result[:, loan] = _official_bp(terms, made, loan, int(net_cents[loan]))[: 1 + with_monthly]
@@ -112,7 +115,6 @@ def _official_bp(terms: LoanTerms, made: Schedules, loan: int, net: int) -> tupl
         (day(due_on), reais(payment))
         for due_on, payment in zip(made.due_on[rows], made.payment_cents[rows], strict=True)
     ]
-    fraction = official_cet(reais(net), released_on=day(terms.released_on[loan]), payments=payments)
-    if fraction * 10_000 > _MOST_BP:
-        raise LoanImpossible(loan, field="CET", least="-99.99 %", most=f"{_MOST_BP // 100} % a year")
+    fraction = official_cet(reais(net), released_on=day(terms.released_on[loan]), payments=payments, loan=loan)
+    assert_cet_holds(fraction, loan=loan)
     return cents(percent_a_year(fraction)), cents(percent_a_year(monthly_of_annual(fraction)))

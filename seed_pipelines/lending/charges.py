@@ -33,10 +33,13 @@ def gross_up(asked: LoanTerms, borrower: Int64s) -> Int64s:
     left = np.arange(len(asked), dtype=np.int64)
     previous = principal.copy()
     for _ in range(GROSS_UP_STEPS):
-        tried = asked.of(left).with_principal(principal[left])
+        tried = asked.of(left, principal_cents=principal[left])
         needed = asked.principal_cents[left] + iof_cents(tried, schedules(tried), borrower[left])
-        changed = needed != principal[left]
-        left, needed = left[changed], needed[changed]
+        # Two cents that answer each other would do so until the last step.
+        oscillates = needed == previous[left]
+        principal[left[oscillates]] = np.maximum(principal[left], needed)[oscillates]
+        moves = (needed != principal[left]) & ~oscillates
+        left, needed = left[moves], needed[moves]
         if not len(left):
             return principal
         previous[left] = principal[left]

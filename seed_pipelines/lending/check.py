@@ -1,6 +1,6 @@
 """The engine's rows held against the official calculation.
 
-All loans of a small batch are compared, and evenly spaced ones of a large batch: the same loans every time. The
+All loans of a small batch are compared, and evenly spaced ones of a large batch, never by chance. The
 official calculation is this package's own, or a service that answers the same questions (outside/lending_service.py).
 The caller fails the batch with `OracleDisagrees` when any index comes back.
 """
@@ -8,14 +8,28 @@ The caller fails the batch with `OracleDisagrees` when any index comes back.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
+from itertools import pairwise
 
+from seed_pipelines.errors import LoanImpossible
 from seed_pipelines.lending.conventions import Borrower
 from seed_pipelines.lending.iof_rates import iof_rate
 from seed_pipelines.lending.loan_terms import LoanTerms, Schedules, cents, reais
 from seed_pipelines.lending.official import Installment, Terms, official_schedule
-from seed_pipelines.lending.official_charges import monthly_of_annual, official_cet, official_iof, percent_a_year
+from seed_pipelines.lending.official_charges import (
+    assert_cet_holds,
+    monthly_of_annual,
+    official_cet,
+    official_iof,
+    percent_a_year,
+)
 from seed_pipelines.lending.rounding import Int64s
+
+# The largest amount of any row of a schedule.
+MOST_AMOUNT_CENTS = 10**15
+
+_WORD = 1 << 32
+_GOLDEN = 2_654_435_769
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,8 +93,8 @@ OfficialCalculation = Callable[[Sequence[Question]], Sequence[Answer]]
 
 
 def calculate(questions: Sequence[Question]) -> tuple[Answer, ...]:
-    """The official calculation of this package."""
-    return tuple(_answer(question) for question in questions)
+    """The official calculation of this package; raises LoanImpossible or IofRateUnknown."""
+    return tuple(_answer(index, question) for index, question in enumerate(questions))
 
 
 def disagreements(
@@ -99,15 +113,25 @@ def disagreements(
     return tuple(loan for loan, answer in zip(loans, answers, strict=True) if not _agrees(answer, made, loan, charges))
 
 
-def sampled(loans: int, sample: int) -> Iterator[int]:
-    """All indexes, or `sample` of them evenly spaced, the first and the last among them."""
+def sampled(loans: int, sample: int, *, turn: int = 0) -> Iterator[int]:
+    """All indexes, or `sample` of them evenly spaced, the first and the last among them.
+
+    Those in between move on with each turn, by another part of the gap to the next one.
+    """
     if loans <= sample:
         yield from range(loans)
     elif sample == 1:
-        yield 0
+        yield _part_of(loans, turn)
     else:
-        for position in range(sample):
-            yield position * (loans - 1) // (sample - 1)
+        places = [position * (loans - 1) // (sample - 1) for position in range(sample)]
+        for position, (place, following) in enumerate(pairwise(places)):
+            yield place + _part_of(following - place, turn if position else 0)
+        yield from places[-1:]
+
+
+def _part_of(gap: int, turn: int) -> int:
+    """0 for turn 0, then all over 0 … gap - 1: multiples of the golden ratio come nowhere near each other."""
+    return gap * (turn * _GOLDEN % _WORD) // _WORD
 
 
 def _question(terms: LoanTerms, loan: int, charges: Charges | None) -> Question:
@@ -117,10 +141,25 @@ def _question(terms: LoanTerms, loan: int, charges: Charges | None) -> Question:
     return Question(terms=terms.contract(loan), costs=costs)
 
 
-def _answer(question: Question) -> Answer:
-    schedule = official_schedule(question.terms)
-    charges = None if question.costs is None else _official_charges(question.terms, question.costs, schedule)
-    return Answer(rows=tuple(_in_cents(row) for row in schedule), charges=charges)
+def _answer(index: int, question: Question) -> Answer:
+    schedule = _bounded_schedule(index, question.terms)
+    rows = tuple(_in_cents(row) for row in schedule)
+    if question.costs is None:
+        return Answer(rows=rows)
+    return Answer(rows=rows, charges=_official_charges(index, question.terms, question.costs, schedule))
+
+
+def _bounded_schedule(index: int, terms: Terms) -> tuple[Installment, ...]:
+    """At rates beyond any contract, a cent of rounding grows with every period until no amount holds it."""
+    impossible = LoanImpossible(index, field="balance in cents", least=-MOST_AMOUNT_CENTS, most=MOST_AMOUNT_CENTS)
+    try:
+        schedule = official_schedule(terms)
+    except InvalidOperation:
+        raise impossible from None
+    most = reais(MOST_AMOUNT_CENTS)
+    if any(abs(amount) > most for row in schedule for amount in (row.payment, row.interest, row.balance)):
+        raise impossible
+    return schedule
 
 
 def _in_cents(row: Installment) -> OfficialRow:
@@ -134,11 +173,12 @@ def _in_cents(row: Installment) -> OfficialRow:
     )
 
 
-def _official_charges(terms: Terms, costs: Costs, schedule: tuple[Installment, ...]) -> OfficialCharges:
+def _official_charges(index: int, terms: Terms, costs: Costs, schedule: tuple[Installment, ...]) -> OfficialCharges:
     released_on = terms.released_on
     rate = iof_rate(costs.borrower, released_on=released_on, principal_cents=cents(terms.principal))
     payments: list[tuple[date, Decimal]] = [(row.due_on, row.payment) for row in schedule]
-    cet = official_cet(reais(costs.net_cents), released_on=released_on, payments=payments)
+    cet = official_cet(reais(costs.net_cents), released_on=released_on, payments=payments, loan=index)
+    assert_cet_holds(cet, loan=index)
     return OfficialCharges(
         iof_cents=cents(official_iof(schedule, released_on=released_on, rate=rate)),
         cet_annual_bp=cents(percent_a_year(cet)),

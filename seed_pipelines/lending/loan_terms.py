@@ -88,10 +88,10 @@ class LoanTerms:
             return np.zeros(len(self), dtype=np.bool_)
         return ~self.is_regular
 
-    def of(self, chosen: Int64s) -> "LoanTerms":
-        """The chosen loans, in that order."""
+    def of(self, chosen: Int64s, *, principal_cents: Int64s | None = None) -> "LoanTerms":
+        """The chosen loans, in that order; over other principals, where some are given."""
         return LoanTerms(
-            principal_cents=self.principal_cents[chosen],
+            principal_cents=self.principal_cents[chosen] if principal_cents is None else principal_cents,
             monthly_rate_ppm=self.monthly_rate_ppm[chosen],
             count=self.count[chosen],
             system=self.system[chosen],

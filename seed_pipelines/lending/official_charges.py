@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 
+from seed_pipelines.errors import LoanImpossible
 from seed_pipelines.lending.conventions import Borrower
 from seed_pipelines.lending.iof_rates import DAYS_CAP, IOF_RATES, IofRate, iof_rate
 from seed_pipelines.lending.official import CENT, DIGITS, WORKING_DIGITS, Installment, Terms, official_schedule
@@ -17,6 +18,9 @@ E8 = 100_000_000
 
 # Two neighbouring cents may answer each other for ever; both solvers stop here and take the larger principal.
 GROSS_UP_STEPS = 32
+
+# The most that cet_annual_bp holds, which is stored in four bytes.
+MOST_CET_BP = 2**31 - 1
 
 _NEWTON_STEPS = 5_000
 
@@ -61,11 +65,16 @@ def _iof_of(terms: Terms, borrower: Borrower, table: tuple[IofRate, ...]) -> Dec
     return official_iof(official_schedule(terms), released_on=terms.released_on, rate=rate)
 
 
-def official_cet(net: Decimal, *, released_on: date, payments: Sequence[tuple[date, Decimal]]) -> Decimal:
-    """CET a year as a fraction, unrounded: the rate at which the dated payments are worth the net amount."""
+def official_cet(
+    net: Decimal, *, released_on: date, payments: Sequence[tuple[date, Decimal]], loan: int = 0
+) -> Decimal:
+    """CET a year as a fraction, unrounded: the rate at which the dated payments are worth the net amount.
+
+    Raises LoanImpossible, which names `loan`, where that rate is not found.
+    """
     with localcontext(prec=WORKING_DIGITS):
         gaps = _gaps(released_on, payments)
-        daily = _root(lambda factor: _dated_value(factor, gaps, payments), net)
+        daily = _root(lambda factor: _dated_value(factor, gaps, payments), net, loan=loan)
         return _trimmed(daily**-365 - 1)
 
 
@@ -74,6 +83,12 @@ def official_periodic_cet(net: Decimal, *, payments: Sequence[Decimal]) -> Decim
     with localcontext(prec=WORKING_DIGITS):
         dated = [(date.min, amount) for amount in payments]
         return _trimmed(1 / _root(lambda factor: _dated_value(factor, [1] * len(payments), dated), net) - 1)
+
+
+def assert_cet_holds(fraction: Decimal, *, loan: int) -> None:
+    """Raises LoanImpossible for a yearly rate that no column holds."""
+    if fraction * 10_000 > MOST_CET_BP:
+        raise _cet_impossible(loan)
 
 
 def percent_a_year(fraction: Decimal) -> Decimal:
@@ -117,7 +132,11 @@ def _dated_value(
     return value, slope
 
 
-def _root(value_of: Callable[[Decimal], tuple[Decimal, Decimal]], net: Decimal) -> Decimal:
+def _cet_impossible(loan: int) -> LoanImpossible:
+    return LoanImpossible(loan, field="CET", least="-99.99 %", most=f"{MOST_CET_BP // 100} % a year")
+
+
+def _root(value_of: Callable[[Decimal], tuple[Decimal, Decimal]], net: Decimal, *, loan: int = 0) -> Decimal:
     """The factor at which the value is `net`.
 
     The value is a polynomial with positive coefficients, so it grows and is convex: from any start Newton's second
@@ -129,5 +148,5 @@ def _root(value_of: Callable[[Decimal], tuple[Decimal, Decimal]], net: Decimal) 
         step = factor * (value - net) / slope
         factor -= step
         if abs(step) <= factor.scaleb(3 - WORKING_DIGITS):
-            break
-    return factor
+            return factor
+    raise _cet_impossible(loan)

@@ -1,4 +1,4 @@
-"""From generated rows to stored rows: every personal column is masked, encrypted, and digested where that is asked for.
+"""From generated rows to stored rows: every personal column is masked, and encrypted and digested where that is said.
 
 Most columns are masked alone; `JOINT_MASKS` are for those that have to be permuted together.
 
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from seed_pipelines.catalog import Entity, Pii
 from seed_pipelines.mask import pgp
-from seed_pipelines.mask.addresses import mask_complements, mask_postal_codes, mask_streets
+from seed_pipelines.mask.addresses import mask_complements, mask_streets
 from seed_pipelines.mask.bank_accounts import mask_bank_accounts
 from seed_pipelines.mask.company_names import (
     CompanyTables,
@@ -26,6 +26,7 @@ from seed_pipelines.mask.company_names import (
     mask_mixed_names,
     vendored_company_names,
 )
+from seed_pipelines.mask.contracts import mask_contract_numbers
 from seed_pipelines.mask.digests import keyed_digests
 from seed_pipelines.mask.documents import mask_documents
 from seed_pipelines.mask.emails import mask_emails
@@ -59,8 +60,8 @@ def masks(names: NameTables, companies: CompanyTables | None = None) -> Mapping[
         Pii.EMAIL: mask_emails,
         Pii.PHONE: mask_phones,
         Pii.COMPLEMENT: mask_complements,
-        Pii.POSTAL_CODE: mask_postal_codes,
         Pii.PIX_REFERENCE: mask_pix_references,
+        Pii.CONTRACT_NUMBER: mask_contract_numbers,
     }
 
 
@@ -74,7 +75,7 @@ def mask_batch(
     entity: Entity, batch: pa.RecordBatch, keys: FieldKeys, *, names: NameTables | None = None
 ) -> pa.RecordBatch:
     """The stored rows of generated rows; raises NotMaskable or SmallDomain. The generator's names if none are given."""
-    if not entity.personal_columns:
+    if not entity.masked_columns:
         return batch.select([column.name for column in entity.columns])
     masked = _masked(entity, batch, keys, masks(names or vendored_names()))
     row_ids = batch.column("id").to_numpy()
@@ -82,6 +83,8 @@ def mask_batch(
     for column in entity.columns:
         if column.pii is None:
             arrays.append(batch.column(column.name))
+        elif not column.is_encrypted:
+            arrays.append(masked[column.name])
         else:
             column_keys = keys.column(entity.name, column.name)
             arrays.extend(_stored(masked[column.name], row_ids, keys=column_keys, has_digest=column.digest))
@@ -93,8 +96,8 @@ def _masked(
 ) -> Mapping[str, pa.Array]:
     """Every personal column, masked."""
     masked: dict[str, pa.Array] = {}
-    for kind in dict.fromkeys(column.pii for column in entity.personal_columns if column.pii is not None):
-        columns = [column.name for column in entity.personal_columns if column.pii is kind]
+    for kind in dict.fromkeys(column.pii for column in entity.masked_columns if column.pii is not None):
+        columns = [column.name for column in entity.masked_columns if column.pii is kind]
         joint = JOINT_MASKS.get(kind)
         if joint is not None:
             masked |= joint(batch, columns, keys=keys, entity=entity.name)

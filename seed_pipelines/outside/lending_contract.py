@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from seed_pipelines.lending.check import Answer, Costs, OfficialCharges, OfficialRow, Question
+from seed_pipelines.lending.check import MOST_AMOUNT_CENTS, Answer, Costs, OfficialCharges, OfficialRow, Question
 from seed_pipelines.lending.conventions import Borrower, FirstDue, System
 from seed_pipelines.lending.loan_terms import cents, reais
 from seed_pipelines.lending.official import Terms
@@ -20,35 +20,37 @@ from seed_pipelines.lending.rounding import MILLION
 PATH = "/v1/schedules"
 
 MOST_LOANS = 100
-_MOST_CENTS = 100_000_000_000
+MOST_CENTS = 100_000_000_000
 _MOST_FIRST_DUE_DAYS = 366
+# A year and 420 months later there still is a calendar.
+_LAST_RELEASE = date(9_900, 12, 31)
 
-Cents = Annotated[int, Field(strict=True, ge=-(10**15), le=10**15)]
+Cents = Annotated[int, Field(strict=True, ge=-MOST_AMOUNT_CENTS, le=MOST_AMOUNT_CENTS)]
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
+    """Exactly these fields."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class LoanCosts(_Strict):
+class LoanCosts(Strict):
     """Who borrows, as far as IOF tells borrowers apart, and what is released."""
 
     borrower: Literal["PF", "PJ", "SIMPLES"]
-    net_cents: Annotated[int, Field(strict=True, ge=1, le=_MOST_CENTS)]
+    net_cents: Annotated[int, Field(strict=True, ge=1, le=MOST_CENTS)]
 
 
-class Loan(_Strict):
-    """The terms of one loan; without `costs` only its schedule is asked for."""
+class LoanContract(Strict):
+    """What a contract says besides its amount."""
 
     index: Annotated[int, Field(strict=True, ge=0, lt=MOST_LOANS)]
-    principal_cents: Annotated[int, Field(strict=True, ge=1, le=_MOST_CENTS)]
     monthly_rate_ppm: Annotated[int, Field(strict=True, ge=0, le=MILLION, description="20000 for 2 % a month")]
     installment_count: Annotated[int, Field(strict=True, ge=1, le=420)]
     amortization_system: Literal["price", "sac"]
-    released_on: date
+    released_on: Annotated[date, Field(le=_LAST_RELEASE)]
     first_due_on: date
     first_due: FirstDue = FirstDue.ACTUAL_DAYS_30
-    costs: LoanCosts | None = None
 
     @model_validator(mode="after")
     def _due_within_a_year(self) -> Self:
@@ -56,14 +58,33 @@ class Loan(_Strict):
             raise ValueError("first_due_on is not 1 to 366 days after released_on")
         return self
 
+    def terms(self, principal_cents: int) -> Terms:
+        """The contract over so much."""
+        return Terms(
+            principal=reais(principal_cents),
+            monthly_rate=Decimal(self.monthly_rate_ppm) / MILLION,
+            count=self.installment_count,
+            system=System[self.amortization_system.upper()],
+            released_on=self.released_on,
+            first_due_on=self.first_due_on,
+            first_due=self.first_due,
+        )
 
-class ScheduleRequest(_Strict):
+
+class Loan(LoanContract):
+    """One loan; without `costs` only its schedule is asked for."""
+
+    principal_cents: Annotated[int, Field(strict=True, ge=1, le=MOST_CENTS)]
+    costs: LoanCosts | None = None
+
+
+class ScheduleRequest(Strict):
     """Some loans, indexed from 0."""
 
     loans: Annotated[list[Loan], Field(min_length=1, max_length=MOST_LOANS)]
 
 
-class ScheduleRow(_Strict):
+class ScheduleRow(Strict):
     """One installment; `balance_cents` is what is still owed after it."""
 
     number: Annotated[int, Field(strict=True, ge=1, le=420)]
@@ -74,7 +95,7 @@ class ScheduleRow(_Strict):
     balance_cents: Cents
 
 
-class ScheduleCosts(_Strict):
+class ScheduleCosts(Strict):
     """IOF in cents; CET in hundredths of a percent, 3214 for 32.14 %."""
 
     iof_cents: Cents
@@ -82,7 +103,7 @@ class ScheduleCosts(_Strict):
     cet_monthly_bp: Cents
 
 
-class Schedule(_Strict):
+class Schedule(Strict):
     """What is official of one loan."""
 
     index: Annotated[int, Field(strict=True, ge=0, lt=MOST_LOANS)]
@@ -90,7 +111,7 @@ class Schedule(_Strict):
     costs: ScheduleCosts | None = None
 
 
-class ScheduleAnswer(_Strict):
+class ScheduleAnswer(Strict):
     """One schedule for each loan of the request."""
 
     schedules: list[Schedule]
@@ -141,15 +162,7 @@ def _loan_of(index: int, question: Question) -> Loan:
 
 
 def _question_of(loan: Loan) -> Question:
-    terms = Terms(
-        principal=reais(loan.principal_cents),
-        monthly_rate=Decimal(loan.monthly_rate_ppm) / MILLION,
-        count=loan.installment_count,
-        system=System[loan.amortization_system.upper()],
-        released_on=loan.released_on,
-        first_due_on=loan.first_due_on,
-        first_due=loan.first_due,
-    )
+    terms = loan.terms(loan.principal_cents)
     if loan.costs is None:
         return Question(terms=terms)
     return Question(terms=terms, costs=Costs(borrower=Borrower[loan.costs.borrower], net_cents=loan.costs.net_cents))

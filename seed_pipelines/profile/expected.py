@@ -4,14 +4,17 @@ the generators draw from, and how each is asked for.
 Nothing here looks at a row.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
+from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from seed_pipelines.fanout import Fanout
+from seed_pipelines.generate.affordability import INCOME_SHARE, REVENUE_SHARE, Burden
 from seed_pipelines.generate.banks import BANKS
 from seed_pipelines.generate.companies import COMPANY_SHARE
 from seed_pipelines.generate.credit import PAYMENT_DAYS, PAYMENT_SHARES
@@ -19,6 +22,8 @@ from seed_pipelines.generate.loan_book import DAYS_LATE, DELINQUENT, RATE_STEP_P
 from seed_pipelines.generate.people import (
     AGE_DAYS,
     COMPANY_AGE_DAYS,
+    DAYS_A_YEAR,
+    INCOME_AGES,
     INCOME_REAIS,
     REVENUE_REAIS,
     SIMPLES_CEILING_CENTS,
@@ -28,7 +33,7 @@ from seed_pipelines.generate.quantiles import Quantiles
 from seed_pipelines.generate.staff import ROLE_SHARES, ROLES
 from seed_pipelines.generate.transactions import METHODS, PAYMENT_METHOD_SHARES
 from seed_pipelines.generate.vocabulary import vocabulary
-from seed_pipelines.lending.arrears import BUCKETS
+from seed_pipelines.lending.arrears import BUCKETS, STAGE_STARTS, Stage, stage_of
 from seed_pipelines.lending.products import (
     COMPANY_DECK,
     LOANS_PER_CUSTOMER_DECK,
@@ -36,17 +41,22 @@ from seed_pipelines.lending.products import (
     TERM_DECK,
     Product,
 )
+from seed_pipelines.plan import Plan
+from seed_pipelines.profile.incomes import Shares, ages_earning, burden_sample, income_shares, product_shares
 
 _PERSON, _COMPANY = "PF", "PJ"
+_HAPPY = ""
 
 _TERMS = ((1, "up to 6 months"), (7, "7 to 12"), (13, "13 to 24"), (25, "25 to 36"), (37, "37 to 48"), (49, "over 48"))
 _PERSON_RATES_PPM = (18_000, 23_000, 30_000, 45_000, 60_000)
 _COMPANY_RATES_PPM = (13_500, 14_500, 15_500, 16_500, 17_500)
 _AMOUNTS_REAIS = (1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000)
 _MOST_LOANS_SHOWN = 6
+# From here on a loan is in default, by what Banco Central publishes.
+OVER_DAYS = 90
 # One whole deck shows what all of them are.
 _DECK = 100
-_DAYS_A_YEAR = 365.25
+_GOOD_INCOME_REAIS = 5_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,20 +75,38 @@ class Expectation:
     is_slow: bool = False
 
 
-def expectations(planned_rows: Mapping[str, int]) -> Iterator[Expectation]:
-    """Everything that can be said of a plan with so many rows of each entity."""
-    for expected in (*_of_customers(), *_of_loans(planned_rows), *_of_the_rest(planned_rows)):
+def expectations(planned_rows: Mapping[str, int], plan: Plan | None = None) -> Iterator[Expectation]:
+    """Everything that can be said of a plan with so many rows of each entity.
+
+    What hangs on who has which loans is expected only where the plan itself is known.
+    """
+    burden = burden_sample(plan) if plan and plan.rows.get("customers") else None
+    for expected in (*_of_customers(burden), *_of_loans(planned_rows, burden), *_of_the_rest(planned_rows)):
         if all(planned_rows.get(entity) for entity in expected.entities):
             yield expected
 
 
-def _of_customers() -> Iterator[Expectation]:
+def state_shares(planned: Mapping[str, int], percents: Mapping[str, Decimal], rows: int) -> dict[str, float]:
+    """What is expected of each state: the planned rows if no others are nearer to the manifest's percentages.
+
+    A plan whose rows are not the nearest is told by the percentages themselves.
+    """
+    happy = {_HAPPY: 100 - sum(percents.values(), Decimal())}
+    counts = {_HAPPY: rows - sum(planned.values()), **planned}
+    above = [counts.get(state, 0) - Fraction(percent) * rows / 100 for state, percent in {**happy, **percents}.items()]
+    if max(above) - min(above) > 1:
+        return {state: float(percent) / 100 for state, percent in percents.items()}
+    return {state: count / rows for state, count in planned.items()}
+
+
+def _of_customers(burden: Burden | None) -> Iterator[Expectation]:
     shares = {_PERSON: ("people", 1 - COMPANY_SHARE / 100), _COMPANY: ("companies", COMPANY_SHARE / 100)}
     yield _about("customers", "kind", "Customers", "profile_kinds", shares)
     yield _about("customers", "state", "Customers by state", "profile_states", _states())
     people = {"kind": _PERSON}
-    yield _by_quantiles("age", "Age of people, in years", "profile_ages", AGE_DAYS, values=people, per=_DAYS_A_YEAR)
-    yield _by_quantiles("income", "Income of people, R$ a month", "profile_incomes", INCOME_REAIS, values=people)
+    yield _by_quantiles("age", "Age of people, in years", "profile_ages", AGE_DAYS, values=people, per=DAYS_A_YEAR)
+    yield _incomes("income", "Income of people, R$ a month", INCOME_REAIS, burden, values=people)
+    yield _ages_earning()
     companies = {"kind": _COMPANY}
     yield _by_quantiles(
         "company_age",
@@ -86,25 +114,22 @@ def _of_customers() -> Iterator[Expectation]:
         "profile_ages",
         COMPANY_AGE_DAYS,
         values=companies,
-        per=_DAYS_A_YEAR,
+        per=DAYS_A_YEAR,
     )
-    yield _by_quantiles(
-        "revenue", "Revenue of companies, R$ a month", "profile_incomes", REVENUE_REAIS, values=companies
-    )
+    yield _incomes("revenue", "Revenue of companies, R$ a month", REVENUE_REAIS, burden, values=companies)
     simples = SIMPLES_SHARE / 100 * _share_below(REVENUE_REAIS, SIMPLES_CEILING_CENTS // 100)
     regimes = {"simples": ("Simples", simples), "regular": ("regular", 1 - simples)}
     yield _about("customers", "tax_regime", "Tax regime of companies", "profile_regimes", regimes)
 
 
-def _of_loans(planned_rows: Mapping[str, int]) -> Iterator[Expectation]:
-    for name, who, deck in (("product", "people", PERSON_DECK), ("company_product", "companies", COMPANY_DECK)):
-        products = {product.name: product for product in deck}
-        shares = {key: (key.replace("_", " "), deck.count(product) / _DECK) for key, product in products.items()}
-        yield _about(
-            "loans", name, f"Loans of {who} by product", "profile_products", shares, values={"products": list(products)}
-        )
-    yield _rates("rate", "people", PERSON_DECK, _PERSON_RATES_PPM)
-    yield _rates("company_rate", "companies", COMPANY_DECK, _COMPANY_RATES_PPM)
+def _of_loans(planned_rows: Mapping[str, int], burden: Burden | None) -> Iterator[Expectation]:
+    # A plan may have no loan of a person.
+    of_people = None if burden is None else product_shares(burden) or None
+    of_companies = {product.name: COMPANY_DECK.count(product) / _DECK for product in COMPANY_DECK}
+    yield _products("product", "people", PERSON_DECK, of_people)
+    yield _products("company_product", "companies", COMPANY_DECK, of_companies)
+    yield _rates("rate", "people", PERSON_DECK, of_people, bounds=_PERSON_RATES_PPM)
+    yield _rates("company_rate", "companies", COMPANY_DECK, of_companies, bounds=_COMPANY_RATES_PPM)
     yield _terms(planned_rows)
     bounds = [reais * 100 for reais in _AMOUNTS_REAIS]
     yield _about(
@@ -121,6 +146,7 @@ def _of_loans(planned_rows: Mapping[str, int]) -> Iterator[Expectation]:
 
 def _of_the_rest(planned_rows: Mapping[str, int]) -> Iterator[Expectation]:
     yield _loans_each(planned_rows)
+    yield _burdens()
     roles = {role: (role, share / 100) for role, share in zip(ROLES, np.diff(ROLE_SHARES, prepend=0), strict=True)}
     yield _about("users", "role", "Users by role", "profile_roles", roles)
     banks = {bank.code: (bank.code, bank.share / 100) for bank in BANKS}
@@ -162,9 +188,48 @@ def _by_quantiles(
     """A distribution that is drawn from a table, in the table's own bands."""
     edges = quantiles.values[1:-1]
     shares = [(upper - lower) / quantiles.shares[-1] for lower, upper in pairwise(quantiles.shares)]
-    labels = _labels([f"{round(edge / per):,}" for edge in edges])
-    keyed = {str(key): (label, share) for key, (label, share) in enumerate(zip(labels, shares, strict=True))}
+    keyed = _keyed(_labels([f"{round(edge / per):,}" for edge in edges]), shares)
     return _about("customers", name, title, query, keyed, values={**values, "bounds": list(edges)})
+
+
+def _incomes(
+    name: str, title: str, quantiles: Quantiles, burden: Burden | None, *, values: Mapping[str, Any]
+) -> Expectation:
+    """In the table's own bands, some raised to what the loans need."""
+    edges = quantiles.values[1:-1]
+    shares = None if burden is None else income_shares(burden, quantiles)
+    keyed = _keyed(_labels([f"{edge:,}" for edge in edges]), shares)
+    return _about("customers", name, title, "profile_incomes", keyed, values={**values, "bounds": list(edges)})
+
+
+def _ages_earning() -> Expectation:
+    """That incomes rise with the age and fall again."""
+    keyed = _keyed(_labels([str(age) for age in INCOME_AGES[1:]]), ages_earning(_GOOD_INCOME_REAIS))
+    return _about(
+        "customers",
+        "age_of_good_income",
+        f"Age of people with R$ {_GOOD_INCOME_REAIS:,} a month or more",
+        "profile_ages_earning",
+        keyed,
+        values={
+            "bounds": [round(age * DAYS_A_YEAR) for age in INCOME_AGES[1:]],
+            "least_cents": _GOOD_INCOME_REAIS * 100,
+        },
+    )
+
+
+def _products(name: str, who: str, deck: Sequence[Product], mix: Mapping[str, float] | None) -> Expectation:
+    products = list(dict.fromkeys(product.name for product in deck))
+    shares = {key: (key.replace("_", " "), None if mix is None else mix.get(key, 0.0)) for key in products}
+    return _about(
+        "loans", name, f"Loans of {who} by product", "profile_products", shares, values={"products": products}
+    )
+
+
+def _keyed(labels: Sequence[str], shares: Iterable[float] | None) -> dict[str, tuple[str, float | None]]:
+    """Bands from 0 on; nothing is expected of any without shares."""
+    expected = [None] * len(labels) if shares is None else map(float, shares)
+    return {str(key): (label, share) for key, (label, share) in enumerate(zip(labels, expected, strict=True))}
 
 
 def _labels(edges: Sequence[str]) -> list[str]:
@@ -176,21 +241,27 @@ def _share_below(quantiles: Quantiles, value: int) -> float:
     return float(np.interp(value, quantiles.values, quantiles.shares)) / quantiles.shares[-1]
 
 
-def _rates(name: str, who: str, deck: Sequence[Product], bounds: Sequence[int]) -> Expectation:
+def _rates(
+    name: str, who: str, deck: Sequence[Product], mix: Mapping[str, float] | None, *, bounds: Sequence[int]
+) -> Expectation:
     """Even steps within each product's range."""
-    offered = [np.arange(low, high + 1, RATE_STEP_PPM) for low, high in (product.monthly_rate_ppm for product in deck)]
-    counts = [np.bincount(np.searchsorted(bounds, steps, side="right"), minlength=len(bounds) + 1) for steps in offered]
-    shares = sum(count / count.sum() for count in counts) / len(deck)
+    products = {product.name: product for product in deck}
+    shares = None if mix is None else np.dot([*mix.values()], [_rate_bands(products[each], bounds) for each in mix])
     labels = _labels([f"{edge / 10_000:.2f}" for edge in bounds])
-    products = list({product.name: None for product in deck})
     return _about(
         "loans",
         name,
         f"Monthly rate of {who}, %",
         "profile_rates",
-        {str(key): (label, float(share)) for key, (label, share) in enumerate(zip(labels, shares, strict=True))},
-        values={"bounds": list(bounds), "products": products},
+        _keyed(labels, shares),
+        values={"bounds": list(bounds), "products": list(products)},
     )
+
+
+def _rate_bands(product: Product, bounds: Sequence[int]) -> Shares:
+    low, high = product.monthly_rate_ppm
+    steps = np.arange(low, high + 1, RATE_STEP_PPM)
+    return np.bincount(np.searchsorted(bounds, steps, side="right"), minlength=len(bounds) + 1) / len(steps)
 
 
 def _terms(planned_rows: Mapping[str, int]) -> Expectation:
@@ -247,6 +318,41 @@ def _within_products() -> Expectation:
             "most": [most for _, most in products.values()],
         },
     )
+
+
+def _burdens() -> Expectation:
+    return Expectation(
+        name="burden",
+        title="Customers by what their loans take of the income",
+        query="profile_burdens",
+        entities=("customers", "loans", "installments"),
+        shares={"within": (f"within {INCOME_SHARE} or {REVENUE_SHARE} %", 1.0), "beyond": ("beyond", 0.0)},
+        values={"income_share": INCOME_SHARE, "revenue_share": REVENUE_SHARE},
+        is_slow=True,
+    )
+
+
+def over_90_share() -> float:
+    """Of delinquent loans."""
+    quantiles = DAYS_LATE[DELINQUENT]
+    return 1 - _share_below(quantiles, OVER_DAYS + 1)
+
+
+def stage_shares() -> Mapping[Stage, float]:
+    """Of delinquent loans; each band of the table lies within one stage."""
+    quantiles = DAYS_LATE[DELINQUENT]
+    stages = stage_of(np.array(quantiles.values[:-1]))
+    bands = np.diff(quantiles.shares) / quantiles.shares[-1]
+    return {stage: float(bands[stages == stage].sum()) for stage in Stage}
+
+
+def stage_labels() -> Mapping[Stage, str]:
+    second, third = STAGE_STARTS.tolist()
+    return {
+        Stage.PERFORMING: f"stage 1, up to {second - 1} days",
+        Stage.SIGNIFICANT_INCREASE: f"stage 2, {second} to {third - 1}",
+        Stage.PROBLEM: f"stage 3, over {third - 1}",
+    }
 
 
 def _days_late() -> Expectation:

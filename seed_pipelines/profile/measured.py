@@ -10,24 +10,39 @@ from typing import Any
 from seed_pipelines import catalog
 from seed_pipelines.control import mappings
 from seed_pipelines.control.runs import SeedRun
+from seed_pipelines.lending.arrears import STAGE_STARTS, Stage
 from seed_pipelines.outside.postgres import Connection, transaction
 from seed_pipelines.plan import Plan
 from seed_pipelines.profile.distribution import Bar, Distribution, Profile
-from seed_pipelines.profile.expected import Expectation, expectations
+from seed_pipelines.profile.expected import (
+    OVER_DAYS,
+    Expectation,
+    expectations,
+    over_90_share,
+    stage_labels,
+    stage_shares,
+    state_shares,
+)
 from seed_pipelines.sql import query
 
 
 def profile_of(connection: Connection, run: SeedRun, *, plan: Plan | None, is_quick: bool = False) -> Profile | None:
     """The profile of what a seed run published; None where its rows are not in `app`.
 
-    Without the plan nothing is expected of the states. A quick profile leaves the largest tables alone.
+    Without the plan nothing is expected of the states, nor of what hangs on who has which loans. A quick profile
+    leaves the largest tables alone.
     """
     if mappings.of_run(connection, run.id) is not None:
         return None
     with transaction(connection):
         connection.execute(query("long_statement"))
         connection.execute(query("tenant_set"), {"tenant_id": str(run.tenant_id)})
-        found = (*_drawn(connection, run, is_quick=is_quick), *_states(connection, run, plan))
+        found = (
+            *_drawn(connection, run, plan, is_quick=is_quick),
+            *_late_stock(connection, run, plan),
+            *_stages(connection, run, plan),
+            *_states(connection, run, plan),
+        )
     return Profile(
         environment=run.environment,
         tenant=run.tenant,
@@ -38,8 +53,8 @@ def profile_of(connection: Connection, run: SeedRun, *, plan: Plan | None, is_qu
     )
 
 
-def _drawn(connection: Connection, run: SeedRun, *, is_quick: bool) -> Iterator[Distribution]:
-    for expected in expectations(run.planned_rows):
+def _drawn(connection: Connection, run: SeedRun, plan: Plan | None, *, is_quick: bool) -> Iterator[Distribution]:
+    for expected in expectations(run.planned_rows, plan):
         if not (is_quick and expected.is_slow):
             values = {**_rows_of(run), **expected.values}
             rows = connection.execute(query(expected.query), values).fetchall()
@@ -61,19 +76,61 @@ def _compared(expected: Expectation, counts: Mapping[str, int]) -> Distribution:
     return Distribution(name=expected.name, title=expected.title, bars=tuple(bars) if total else ())
 
 
+def _late_stock(connection: Connection, run: SeedRun, plan: Plan | None) -> Iterator[Distribution]:
+    """Of the loans in force, which only the rows tell, those that the plan has as delinquent for so long."""
+    if not (run.planned_rows.get("loans") and run.planned_rows.get("installments")):
+        return
+    rows = connection.execute(query("profile_late_stock"), {**_rows_of(run), "days": OVER_DAYS}).fetchall()
+    counts = {row["key"]: row["rows"] for row in rows}
+    total = sum(counts.values())
+    if total:
+        late = None if plan is None else plan.state_rows["loans"].get("delinquent", 0) * over_90_share() / total
+        bars = (
+            Bar(label=f"more than {OVER_DAYS} days late", count=counts.get("over", 0), total=total, expected=late),
+            Bar(label="others", count=counts.get("other", 0), total=total, expected=None if late is None else 1 - late),
+        )
+        yield Distribution(name="over_90", title="Loans in force (Banco Central, 8/2025: 5.4 %)", bars=bars)
+
+
+def _stages(connection: Connection, run: SeedRun, plan: Plan | None) -> Iterator[Distribution]:
+    """The same loans by credit risk stage; one that is not delinquent is in the first."""
+    if not (run.planned_rows.get("loans") and run.planned_rows.get("installments")):
+        return
+    values = {**_rows_of(run), "bounds": STAGE_STARTS.tolist()}
+    counts = {row["key"]: row["rows"] for row in connection.execute(query("profile_stages"), values)}
+    total = sum(counts.values())
+    if total:
+        late = None if plan is None else plan.state_rows["loans"].get("delinquent", 0) / total
+        bars = (
+            Bar(
+                label=stage_labels()[stage],
+                count=counts.get(stage, 0),
+                total=total,
+                expected=None if late is None else late * share + (1 - late) * (stage == Stage.PERFORMING),
+            )
+            for stage, share in stage_shares().items()
+        )
+        yield Distribution(name="stage", title="Loans in force by stage (Resolução CMN 4.966)", bars=tuple(bars))
+
+
 def _states(connection: Connection, run: SeedRun, plan: Plan | None) -> Iterator[Distribution]:
-    """Exactly as many rows of each state as the plan says."""
+    """Exactly as many rows of each state as the manifest asks."""
     rows = connection.execute(query("profile_statuses"), _rows_of(run)).fetchall()
     counts = {(row["entity"], row["status"]): row["rows"] for row in rows}
     bars = []
     for entity, states in catalog.STATES.items():
         total = run.planned_rows.get(entity, 0)
-        planned = {} if plan is None else plan.state_rows.get(entity, {})
+        shares = _state_shares(plan, entity) if plan and total else {}
         for state in states if total else ():
-            share = None if plan is None else planned.get(state, 0) / total
+            share = None if plan is None else shares.get(state, 0.0)
             label = f"{entity.replace('_', ' ')}, {state.replace('_', ' ')}"
             bars.append(Bar(label=label, count=counts.get((entity, state), 0), total=total, expected=share))
     yield Distribution(name="states", title="Rows in a state of their own", bars=tuple(bars), is_exact=True)
+
+
+def _state_shares(plan: Plan, entity: str) -> Mapping[str, float]:
+    percents = plan.manifest.volumetry[entity].states or {}
+    return state_shares(plan.state_rows[entity], percents, plan.rows[entity])
 
 
 def _rows_of(run: SeedRun) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Addresses: of the customer's own city, and masked into other ones of the same state."""
+"""Addresses: of the customer's own city, and masked into other ones of the same city."""
 
 from collections import Counter
 from itertools import pairwise
@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from seed_pipelines import catalog
 from seed_pipelines.errors import NotMaskable
 from seed_pipelines.generate.addresses import BLOCKS, COMPLEMENT_KINDS, HIGHEST_NUMBER, HIGHEST_UNIT, STREET_KINDS
-from seed_pipelines.generate.postal import AREAS, PREFIXES, ranges_of
+from seed_pipelines.generate.postal import PREFIXES
 from seed_pipelines.generate.rows import generate
 from seed_pipelines.generate.vocabulary import vocabulary
-from seed_pipelines.mask.addresses import mask_complements, mask_postal_codes, mask_streets
+from seed_pipelines.mask.addresses import mask_complements, mask_streets
 from seed_pipelines.mask.keys import FieldKeys
 from seed_pipelines.mask.pgp import decrypt
 from seed_pipelines.mask.policy import mask_batch
@@ -31,6 +31,17 @@ def _rows(entity):
 CUSTOMERS = {row["id"]: row for row in _rows("customers")}
 ROWS = _rows("addresses")
 CITIES = {(city.uf, city.name): city for city in vocabulary().cities}
+
+
+STREETS = [f"{kind} {name}" for kind in STREET_KINDS for name in vocabulary().streets.words]
+
+
+def _masked(streets, numbers, codes):
+    """Masked addresses, each as street, number and postal code."""
+    names = ["street", "number", "postal_code"]
+    rows = pa.RecordBatch.from_pydict(dict(zip(names, map(list, (streets, numbers, codes)), strict=True)))
+    masked = mask_streets(rows, names, keys=KEYS, entity="addresses")
+    return list(zip(*(masked[name].to_pylist() for name in names), strict=True))
 
 
 def _ufs_of(code):
@@ -72,14 +83,12 @@ def test_streets_numbers_and_complements_are_of_the_lists():
     assert 0.5 < absent / len(ROWS) < 0.6
 
 
-def test_the_ranges_of_states_do_not_overlap_and_every_group_is_large_enough_to_be_permuted():
+def test_the_ranges_of_states_do_not_overlap():
     spans = sorted(span for spans in PREFIXES.values() for span in spans)
     assert all(before[1] < after[0] for before, after in pairwise(spans))
-    assert sorted(uf for area in AREAS for uf in area) == sorted(PREFIXES)
-    assert all(sum(count for _, count in ranges_of(area)) >= 10**6 for area in AREAS)
 
 
-def test_masked_addresses_are_of_the_same_form_and_in_the_same_states():
+def test_masked_addresses_are_of_the_same_form_and_in_the_same_city():
     batch = generate(PLAN, "addresses", first_row=0, rows=PLAN.rows["addresses"])
     stored = mask_batch(catalog.ADDRESSES, batch, KEYS)
     masked = {}
@@ -90,10 +99,10 @@ def test_masked_addresses_are_of_the_same_form_and_in_the_same_states():
     streets = {f"{kind} {name}" for kind in STREET_KINDS for name in vocabulary().streets.words}
     assert set(masked["street"]) <= streets
     assert all(1 <= int(number) <= 9_999 for number in masked["number"])
-    area_of = {uf: area for area in AREAS for uf in area}
     for row, code in zip(ROWS, masked["postal_code"], strict=True):
-        (uf,) = _ufs_of(code)
-        assert uf in area_of[row["uf"]]
+        assert (code[:5], len(code)) == (CITIES[row["uf"], row["city"]].cep_prefix, 8)
+    kept = sum(row["postal_code"] == code for row, code in zip(ROWS, masked["postal_code"], strict=True))
+    assert kept < len(ROWS) / 100
     for complement in masked["complement"]:
         kind, unit, word, block = complement.split(" ")
         assert (kind in COMPLEMENT_KINDS, 1 <= int(unit) <= 9_999, word, block in BLOCKS) == (True, True, "Bloco", True)
@@ -103,18 +112,19 @@ def test_masked_addresses_are_of_the_same_form_and_in_the_same_states():
     assert sum(before == after for before, after in zip(both, pairs, strict=True)) <= 1
 
 
-@given(st.lists(st.sampled_from(sorted(PREFIXES)), min_size=1, max_size=40), st.data())
-def test_postal_codes_never_meet_and_stay_in_their_group_of_states(ufs, data):
-    codes = []
-    for uf in ufs:
-        first, last = data.draw(st.sampled_from(PREFIXES[uf]))
-        codes.append(str(data.draw(st.integers(first * 1_000, last * 1_000 + 999))).rjust(8, "0"))
-    codes = list(dict.fromkeys(codes))
-    masked = mask_postal_codes(pa.array(codes), key=bytes(range(32)), column="any").to_pylist()
-    assert len(set(masked)) == len(codes)
-    for code, other in zip(codes, masked, strict=True):
-        (before,), (after,) = _ufs_of(code), _ufs_of(other)
-        assert any({before, after} <= set(area) for area in AREAS)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(STREETS), st.integers(1, 9_999), st.integers(0, 99_999_999)),
+        min_size=1,
+        max_size=40,
+        unique=True,
+    )
+)
+def test_addresses_never_meet_and_stay_in_their_city(addresses):
+    streets, numbers, codes = zip(*addresses, strict=True)
+    masked = _masked(streets, map(str, numbers), [f"{code:08}" for code in codes])
+    assert len(set(masked)) == len(addresses)
+    assert [code[:5] for _, _, code in masked] == [f"{code:08}"[:5] for code in codes]
 
 
 @given(
@@ -131,28 +141,26 @@ def test_complements_never_meet(parts):
     assert len(set(masked)) == len(texts)
 
 
-def test_all_numbers_of_a_street_are_masked_to_different_ones():
-    rows = pa.RecordBatch.from_pydict(
-        {"street": ["Rua das Flores"] * 9_999, "number": [str(number) for number in range(1, 10_000)]}
-    )
-    masked = mask_streets(rows, ["street", "number"], keys=KEYS, entity="addresses")
-    assert len(set(zip(masked["street"].to_pylist(), masked["number"].to_pylist(), strict=True))) == 9_999
+def test_all_numbers_of_a_street_are_masked_to_different_addresses():
+    masked = _masked(["Rua das Flores"] * 9_999, map(str, range(1, 10_000)), ["01310100"] * 9_999)
+    assert len(set(masked)) == 9_999
 
 
 @pytest.mark.parametrize(
-    ("street", "number"),
-    [("Rua que ninguém conhece", "1"), ("Rua das Flores", "0"), ("Rua das Flores", "007"), ("Rua das Flores", "10000")],
+    ("street", "number", "code"),
+    [
+        ("Rua que ninguém conhece", "1", "01310100"),
+        ("Rua das Flores", "0", "01310100"),
+        ("Rua das Flores", "007", "01310100"),
+        ("Rua das Flores", "10000", "01310100"),
+        ("Rua das Flores", "1", "0131010"),
+        ("Rua das Flores", "1", "0131010a"),
+        ("Rua das Flores", "1", "01310-100"),
+    ],
 )
-def test_a_street_or_number_of_another_form_is_refused(street, number):
-    rows = pa.RecordBatch.from_pydict({"street": [street], "number": [number]})
+def test_an_address_of_another_form_is_refused(street, number, code):
     with pytest.raises(NotMaskable, match=r"addresses\.street: 1 rows"):
-        mask_streets(rows, ["street", "number"], keys=KEYS, entity="addresses")
-
-
-@pytest.mark.parametrize("code", ["00999999", "78900000", "0100100", "0100100a"])
-def test_a_postal_code_of_no_state_is_refused(code):
-    with pytest.raises(NotMaskable, match="eight digits in a range of a state"):
-        mask_postal_codes(pa.array([code]), key=bytes(32), column="any")
+        _masked([street], [number], [code])
 
 
 @pytest.mark.parametrize("text", ["Apto 101", "Apto 101 Bloco 7", "Quarto 101 Bloco A", "Apto 0101 Bloco A", ""])

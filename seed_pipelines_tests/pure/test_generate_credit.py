@@ -2,6 +2,7 @@
 
 from collections import Counter
 from datetime import date, timedelta
+from decimal import Decimal
 
 import numpy as np
 import pyarrow.compute as pc
@@ -9,7 +10,7 @@ import pytest
 from factories import make_plan
 
 from seed_pipelines.generate.rows import generate
-from seed_pipelines.lending.arrears import bucket_of
+from seed_pipelines.lending.arrears import bucket_of, official_late_charges
 from seed_pipelines.lending.products import PRODUCT_DECK
 
 TODAY = np.datetime64("2026-11-02")
@@ -76,15 +77,23 @@ def test_a_loan_is_one_of_its_product():
         assert system == product.amortization_system
         assert product.monthly_rate_ppm[0] <= rate <= product.monthly_rate_ppm[1]
         assert product.principal_cents[0] <= principal <= product.principal_cents[1]
-        assert principal % 1_000 == 0
 
 
-def test_installments_fit_the_income_unless_the_product_has_no_smaller_loan():
-    payments = INSTALLMENTS["payment_cents"][STARTS]
-    too_much = payments > CUSTOMERS["monthly_income_cents"][CUSTOMER_OF] * 3 // 10 + 1_000
+def test_what_is_asked_for_is_a_round_amount_the_principal_or_with_financed_iof_what_is_received():
+    is_financed = LOANS["iof_mode"] == "financed"
+    assert set(LOANS["iof_mode"]) == {"withheld", "financed"}
+    assert not (LOANS["principal_cents"][~is_financed] % 1_000).any()
+    # Where cents oscillate the client gets one more, never one less.
+    assert set(LOANS["net_amount_cents"][is_financed] % 1_000) <= {0, 1}
+    assert (LOANS["principal_cents"][is_financed] % 1_000 > 0).mean() > 0.99
+
+
+def test_a_tenth_of_the_loans_finance_their_iof_but_none_that_would_be_too_small_for_its_product():
     least = np.array([PRODUCTS[name].principal_cents[0] for name in LOANS["product"]])
-    np.testing.assert_array_equal(LOANS["principal_cents"][too_much], least[too_much])
-    assert too_much.mean() < 0.25
+    is_financed = LOANS["iof_mode"] == "financed"
+    is_large = LOANS["principal_cents"] > least * 11 // 10
+    assert abs(is_financed[is_large].mean() - 0.10) < 0.02
+    assert not is_financed[LOANS["principal_cents"] == least].any()
 
 
 def test_dates_follow_one_another():
@@ -121,6 +130,20 @@ def test_only_paid_installments_have_a_payment_and_it_is_not_in_the_future():
     assert (due_on < TODAY).all()
     assert (np.abs((paid_on - due_on).astype(int)) <= 5).all()
     assert (paid_on > LOANS["released_on"][LOAN_OF][is_paid]).all()
+
+
+def test_a_payment_that_came_late_cost_fine_and_interest_and_no_other_did():
+    days = (INSTALLMENTS["paid_on"] - INSTALLMENTS["due_on"]).astype(int)
+    late = (INSTALLMENTS["status"] == "paid") & (days > 0)
+    assert set(days[late]) == {1, 2, 3, 4, 5}
+    assert not INSTALLMENTS["late_charges_cents"][~late].any()
+    for charged, payment, days_late in zip(
+        *(INSTALLMENTS[column][late].tolist() for column in ("late_charges_cents", "payment_cents")),
+        days[late].tolist(),
+        strict=True,
+    ):
+        official = official_late_charges(Decimal(payment).scaleb(-2), days_late=days_late)
+        assert Decimal(charged).scaleb(-2) == official.fine + official.interest
 
 
 @pytest.mark.parametrize(

@@ -44,11 +44,12 @@ def test_no_limit_is_below_what_is_used():
     assert (LIMITS["limit_cents"] > 0).all()
 
 
-def test_limits_grow_with_the_income_unless_more_is_used():
+def test_limits_grow_with_the_income_and_none_is_more_than_a_year_of_it():
     most = np.where(CUSTOMERS["kind"] == "PF", 12, 3) * CUSTOMERS["monthly_income_cents"]
     least = np.where(CUSTOMERS["kind"] == "PF", 2, 0.5) * CUSTOMERS["monthly_income_cents"]
     assert (LIMITS["limit_cents"] >= least).all()
-    assert (LIMITS["limit_cents"] <= np.maximum(most, LIMITS["used_cents"]) + 10_000).all()
+    assert (LIMITS["used_cents"] <= most).all()
+    assert (LIMITS["limit_cents"] <= -(-most // 10_000) * 10_000).all()
 
 
 def test_each_state_has_exactly_the_planned_limits():

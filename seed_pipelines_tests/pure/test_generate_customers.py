@@ -71,11 +71,20 @@ def test_states_have_the_share_of_the_people_that_the_census_counted():
     assert len(shares) == 27
 
 
-def test_incomes_are_whole_reais_and_half_of_them_are_below_the_median():
+def test_incomes_are_whole_reais_and_about_half_of_them_are_below_the_median():
     incomes = np.array([customer["monthly_income_cents"] for customer in PEOPLE])
     assert (incomes % 100 == 0).all()
-    assert incomes.min() >= 90_000
-    assert abs((incomes < 250_000).mean() - 0.5) < 0.03
+    assert incomes.min() >= 54_000
+    assert abs((incomes < 260_000).mean() - 0.5) < 0.03
+
+
+def test_the_young_earn_least_and_people_between_45_and_60_most():
+    ages = np.array([(REFERENCE.date() - customer["born_on"]).days / 365.25 for customer in PEOPLE])
+    incomes = np.array([customer["monthly_income_cents"] for customer in PEOPLE])
+    bands = [(0, 25), (25, 35), (35, 45), (45, 60), (60, 80)]
+    medians = [np.median(incomes[(ages >= first) & (ages < stop)]) for first, stop in bands]
+    assert medians[0] < 0.75 * medians[1] < 0.75 * medians[2]
+    assert max(medians) == medians[3] > medians[4] > medians[1]
 
 
 @pytest.mark.parametrize("percent", [0, 1, 33, 100])

@@ -29,16 +29,28 @@ def test_every_paid_installment_has_its_payment_to_the_cent_and_no_other_install
     installment = ROWS["installment_id"][payments].astype(np.int64)
     np.testing.assert_array_equal(installment, INSTALLMENTS["id"][PAID])
     np.testing.assert_array_equal(ROWS["loan_id"][payments], INSTALLMENTS["loan_id"][PAID])
-    np.testing.assert_array_equal(ROWS["amount_cents"][payments], INSTALLMENTS["payment_cents"][PAID])
+    charged = INSTALLMENTS["payment_cents"] + INSTALLMENTS["late_charges_cents"]
+    np.testing.assert_array_equal(ROWS["amount_cents"][payments], charged[PAID])
     np.testing.assert_array_equal(ROWS["occurred_on"][payments], INSTALLMENTS["paid_on"][PAID])
 
 
 def test_every_loan_is_released_once_with_the_amount_that_the_client_receives():
-    releases = np.flatnonzero(~IS_PAYMENT)
+    releases = np.flatnonzero(ROWS["kind"] == "disbursement")
     np.testing.assert_array_equal(ROWS["loan_id"][releases], LOANS["id"])
     np.testing.assert_array_equal(ROWS["amount_cents"][releases], LOANS["net_amount_cents"])
     np.testing.assert_array_equal(ROWS["occurred_on"][releases], LOANS["released_on"])
     assert np.isnan(ROWS["installment_id"][releases].astype(float)).all()
+
+
+def test_whoever_withdrew_gave_back_all_that_was_received_within_seven_days_and_nobody_else_did():
+    refunds, cancelled = np.flatnonzero(ROWS["kind"] == "refund"), np.flatnonzero(LOANS["status"] == "cancelled")
+    assert len(cancelled) == PLAN.state_rows["loans"]["cancelled"]
+    np.testing.assert_array_equal(ROWS["loan_id"][refunds], LOANS["id"][cancelled])
+    np.testing.assert_array_equal(ROWS["amount_cents"][refunds], LOANS["net_amount_cents"][cancelled])
+    days = (ROWS["occurred_on"][refunds] - LOANS["released_on"][cancelled]).astype(int)
+    assert set(days) == set(range(1, 8))
+    assert np.isnan(ROWS["installment_id"][refunds].astype(float)).all()
+    assert set(ROWS["description"][refunds]) == {"Devolução por desistência"}
 
 
 def test_the_counter_agrees_with_the_rows_however_it_is_asked():
@@ -82,7 +94,7 @@ def test_a_description_says_which_installment_of_how_many():
     count = LOANS["installment_count"][LOAN_OF[IS_PAYMENT]]
     expected = [f"Parcela {one} de {all_}" for one, all_ in zip(number, count, strict=True)]
     assert ROWS["description"][IS_PAYMENT].tolist() == expected
-    assert set(ROWS["description"][~IS_PAYMENT]) == {"Liberação do crédito"}
+    assert set(ROWS["description"][ROWS["kind"] == "disbursement"]) == {"Liberação do crédito"}
 
 
 def test_cancelled_loans_were_never_paid_and_settled_ones_to_the_end():

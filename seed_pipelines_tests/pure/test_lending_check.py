@@ -59,6 +59,24 @@ def test_a_sample_is_evenly_spaced_and_never_by_chance(loans, sample, expected):
     assert list(sampled(loans, sample)) == expected
 
 
+@pytest.mark.parametrize(("loans", "sample"), [(100, 4), (65_536, 24), (25, 24), (60, 1)])
+def test_each_turn_compares_as_many_loans_evenly_spaced_and_the_same_ones_again(loans, sample):
+    for turn in range(1, 20):
+        chosen = list(sampled(loans, sample, turn=turn))
+        assert chosen == list(sampled(loans, sample, turn=turn))
+        assert len(set(chosen)) == sample
+        assert chosen == sorted(chosen)
+        assert 0 <= chosen[0] <= chosen[-1] < loans
+        assert sample == 1 or (chosen[0], chosen[-1]) == (0, loans - 1)
+
+
+def test_turns_together_compare_other_loans_each_time():
+    turns, loans, sample = 100, 65_536, 24
+    seen = {loan for turn in range(turns) for loan in sampled(loans, sample, turn=turn)}
+    # The first and the last are compared every time, and the gap after the first stays unseen.
+    assert len(seen) == turns * (sample - 2) + 2
+
+
 def test_the_refusal_names_at_most_ten_loans():
     refusal = OracleDisagrees("installments", indexes=tuple(range(12)))
     assert isinstance(refusal, Failed)

@@ -126,7 +126,7 @@ def test_its_answers_are_those_of_this_package_in_their_order(service):
     assert len(service.requests) == 1 + -(-len(many) // MOST_LOANS)
 
 
-@pytest.mark.parametrize("entity", ["loans", "contracts", "installments"])
+@pytest.mark.parametrize("entity", ["loans", "contracts", "installments", "financial_transactions"])
 def test_a_batch_that_it_agrees_with_is_taken_and_says_how_many_loans_were_compared(service, entity):
     batch = next(PLAN.batches("0000", entity))
     with LendingService(service.url) as official:
@@ -191,9 +191,21 @@ def test_a_service_that_is_down_refuses_the_session_before_anything_is_written()
 
 def test_the_setting_decides_who_is_asked(service):
     with oracle_of(from_environment({})) as oracle:
-        assert oracle is OURS
+        assert oracle == OURS
     with oracle_of(from_environment({"SEED_LENDING_ORACLE_URL": f"{service.url}/"})) as oracle:
         assert oracle.official(QUESTIONS[:1]) == calculate(QUESTIONS[:1])
+
+
+def test_the_setting_decides_about_how_many_loans_of_a_batch_whoever_is_asked(service):
+    for said in ({}, {"SEED_LENDING_ORACLE_URL": service.url}):
+        with oracle_of(from_environment({"SEED_LENDING_ORACLE_LOANS": "31"} | said)) as oracle:
+            assert prepare(PLAN, loans_batch(), KEYS, oracle=oracle).oracle.loans == 31
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "all", "2.5"])
+def test_a_number_of_loans_that_is_none_is_refused(text):
+    with pytest.raises(SettingNotUsable, match="SEED_LENDING_ORACLE_LOANS"):
+        from_environment({"SEED_LENDING_ORACLE_LOANS": text})
 
 
 @pytest.mark.parametrize(
@@ -206,6 +218,17 @@ def test_the_setting_decides_who_is_asked(service):
         {"first_due_on": "2026-01-15"},
         {"customer": "52998224725"},
         {"released_on": "2014-01-15", "first_due_on": "2014-02-15", "costs": {"borrower": "PF", "net_cents": 100}},
+        {"released_on": "9999-06-15", "first_due_on": "9999-07-15", "installment_count": 420},
+        {
+            "principal_cents": 1_000_000,
+            "installment_count": 1,
+            "first_due_on": "2026-01-16",
+            "costs": {"borrower": "PF", "net_cents": 1},
+        },
+        {"principal_cents": 100_000_000_000, "costs": {"borrower": "PF", "net_cents": 1}},
+        {"principal_cents": 1, "installment_count": 60, "costs": {"borrower": "PF", "net_cents": 100_000_000_000}},
+        {"monthly_rate_ppm": 1_000_000, "installment_count": 420, "first_due_on": "2026-01-16"},
+        {"principal_cents": 1, "monthly_rate_ppm": 1_000_000, "installment_count": 420, "first_due_on": "2027-01-16"},
     ],
 )
 def test_a_loan_that_it_cannot_compute_is_refused_and_not_quoted(service, change):

@@ -2,14 +2,18 @@
 
 import hmac
 import random
+import re
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
 from seed_pipelines import catalog
 from seed_pipelines.catalog import Column, ColumnType, Entity, Pii
 from seed_pipelines.errors import NotMaskable
+from seed_pipelines.mask.ff1 import IntegerCipher
 from seed_pipelines.mask.keys import FieldKeys
 from seed_pipelines.mask.names import vendored_names
 from seed_pipelines.mask.pgp import decrypt
@@ -142,6 +146,70 @@ def test_every_kind_of_personal_column_has_a_mask():
     alone, together = set(masks(vendored_names())), set(JOINT_MASKS)
     assert alone | together == set(Pii)
     assert not alone & together
+
+
+# Every row of the list of personal data that the masks are there for.
+LISTED = (
+    "customers: document_number name email phone uf city born_on monthly_income_cents",
+    "addresses: customer_id street number complement district city uf postal_code",
+    "consultants: name phone email",
+    "suppliers: name document_number",
+    "users: name email",
+    "bank_accounts: customer_id agency agency_digit account account_digit pix_key",
+    "financial_transactions: loan_id installment_id description reference",
+    "credit_limits: customer_id",
+    "loans: id customer_id",
+    "contracts: id loan_id contract_number",
+    "installments: id loan_id",
+)
+
+
+@pytest.mark.parametrize("listed", LISTED)
+def test_whatever_is_listed_as_personal_has_a_mask_or_a_reason_why_it_has_none(listed):
+    entity, _, names = listed.partition(": ")
+    columns = {column.name: column for column in catalog.ENTITIES[entity].columns}
+    for name in names.split():
+        column = columns[name]
+        assert (column.pii is None) == bool(column.unmasked_because), name
+
+
+def test_no_column_has_a_mask_and_a_reason_for_having_none():
+    columns = [column for entity in catalog.ENTITIES.values() for column in entity.columns]
+    assert not [column for column in columns if column.pii and column.unmasked_because]
+
+
+def test_the_reasons_of_the_catalogue_are_those_of_the_page():
+    page = Path(__file__).parents[2].joinpath("docs/discussion/synthetic.md").read_text(encoding="utf-8")
+    reasons = {column.unmasked_because for entity in catalog.ENTITIES.values() for column in entity.columns} - {None}
+    assert len(reasons) > 3
+    assert not [reason for reason in reasons if reason not in page]
+
+
+def contracts(numbers):
+    values = {column.name: pa.array(range(len(numbers))) for column in catalog.CONTRACTS.columns}
+    return pa.RecordBatch.from_pydict(values | {"contract_number": pa.array(numbers)})
+
+
+def test_contract_numbers_are_stored_as_other_numbers_that_only_the_key_leads_back_to():
+    plain = contracts([f"{number:016d}" for number in range(5_000)])
+    stored, other = (
+        mask_batch(catalog.CONTRACTS, plain, keys).column("contract_number").to_pylist()
+        for keys in (make_keys(), make_keys(prk=bytes(32)))
+    )
+    assert len(set(stored)) == len(stored)
+    assert all(re.fullmatch("[0-9]{16}", number) for number in stored)
+    assert not set(stored) & set(other)
+    cipher = IntegerCipher(
+        key=make_keys().column("contracts", "contract_number").ff1, length=16, tweaks=(b"contract|number",)
+    )
+    assert cipher.decrypt(np.array(list(map(int, stored)), dtype=np.uint64)).tolist() == list(range(5_000))
+
+
+@pytest.mark.parametrize("number", ["123", "12345678901234567", "12345678-0123456", ""])
+def test_what_is_no_contract_number_refuses_the_batch_and_is_not_quoted(number):
+    with pytest.raises(NotMaskable, match=r"contracts\.contract_number: 1 rows .*16 digits") as refusal:
+        mask_batch(catalog.CONTRACTS, contracts(["0123456789012345", number]), make_keys())
+    assert not number or number not in str(refusal.value)
 
 
 def test_columns_of_other_entities_have_other_keys():

@@ -17,7 +17,7 @@ from seed_pipelines.mask.policy import mask_batch
 
 PLAN = make_plan(customers=120)
 DOMAINS = smallest_domains()
-COLUMNS = [(entity, column) for entity in catalog.ENTITIES.values() for column in entity.personal_columns]
+COLUMNS = [(entity, column) for entity in catalog.ENTITIES.values() for column in entity.masked_columns]
 LETTERS = tuple("ABCDEFGHIJ")
 
 
@@ -36,7 +36,7 @@ def test_every_kind_of_the_catalogue_has_a_domain_of_at_least_a_million():
     "entity", {entity.name: entity for entity, _ in COLUMNS}.values(), ids=lambda entity: entity.name
 )
 def test_no_mask_uses_a_smaller_domain_than_the_plan_was_told(entity, monkeypatch):
-    least = min(DOMAINS[column.pii] for column in entity.personal_columns)
+    least = min(DOMAINS[column.pii] for column in entity.masked_columns)
     for module in (ff1, ff1_shape):
         monkeypatch.setattr(module, "SMALLEST_DOMAIN", least)
     assert masked(entity).num_rows == PLAN.rows[entity.name]
@@ -45,7 +45,7 @@ def test_no_mask_uses_a_smaller_domain_than_the_plan_was_told(entity, monkeypatc
 @pytest.mark.parametrize("name", ["suppliers", "addresses", "financial_transactions"])
 def test_the_smallest_domain_is_really_used(name, monkeypatch):
     entity = catalog.ENTITIES[name]
-    least = min(DOMAINS[column.pii] for column in entity.personal_columns)
+    least = min(DOMAINS[column.pii] for column in entity.masked_columns)
     for module in (ff1, ff1_shape):
         monkeypatch.setattr(module, "SMALLEST_DOMAIN", least + 1)
     with pytest.raises(SmallDomain):

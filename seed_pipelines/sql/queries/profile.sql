@@ -28,6 +28,14 @@ WHERE tenant_id = %(tenant_id)s::uuid AND id BETWEEN %(first_id)s::bigint AND %(
     AND kind = %(kind)s::text
 GROUP BY 1;
 
+-- profile_ages_earning --
+-- People with so much income or more, by days of age.
+SELECT width_bucket(%(today)s::date - born_on, %(bounds)s::integer[])::text AS key, count(*) AS rows
+FROM app.customers
+WHERE tenant_id = %(tenant_id)s::uuid AND id BETWEEN %(first_id)s::bigint AND %(last_id)s::bigint
+    AND kind = 'PF' AND monthly_income_cents >= %(least_cents)s::bigint
+GROUP BY 1;
+
 -- profile_regimes --
 -- Companies in Simples Nacional, and others.
 SELECT coalesce(tax_regime, 'none') AS key, count(*) AS rows
@@ -85,6 +93,53 @@ CROSS JOIN LATERAL (
 ) AS unpaid
 WHERE l.tenant_id = %(tenant_id)s::uuid AND l.id BETWEEN %(first_id)s::bigint AND %(last_id)s::bigint
     AND l.status = 'delinquent' AND unpaid.due_on IS NOT NULL
+GROUP BY 1;
+
+-- profile_late_stock --
+-- Loans in force, and of them those with an installment that has been due for more than some days.
+SELECT CASE WHEN %(today)s::date - unpaid.due_on > %(days)s::integer THEN 'over' ELSE 'other' END AS key,
+    count(*) AS rows
+FROM app.loans AS l
+LEFT JOIN LATERAL (
+    SELECT min(i.due_on) AS due_on
+    FROM app.installments AS i
+    WHERE l.status = 'delinquent' AND i.tenant_id = l.tenant_id AND i.loan_id = l.id AND i.status = 'overdue'
+) AS unpaid ON true
+WHERE l.tenant_id = %(tenant_id)s::uuid AND l.id BETWEEN %(first_id)s::bigint AND %(last_id)s::bigint
+    AND l.status IN ('active', 'delinquent')
+GROUP BY 1;
+
+-- profile_stages --
+-- Loans in force by credit risk stage, from the days since the first installment that was not paid.
+SELECT 1 + width_bucket(coalesce(%(today)s::date - unpaid.due_on, 0), %(bounds)s::integer[]) AS key, count(*) AS rows
+FROM app.loans AS l
+LEFT JOIN LATERAL (
+    SELECT min(i.due_on) AS due_on
+    FROM app.installments AS i
+    WHERE l.status = 'delinquent' AND i.tenant_id = l.tenant_id AND i.loan_id = l.id AND i.status = 'overdue'
+) AS unpaid ON true
+WHERE l.tenant_id = %(tenant_id)s::uuid AND l.id BETWEEN %(first_id)s::bigint AND %(last_id)s::bigint
+    AND l.status IN ('active', 'delinquent')
+GROUP BY 1;
+
+-- profile_burdens --
+-- Customers by whether the first installments of all their loans together are within a share of the income.
+SELECT CASE
+        WHEN asked.cents * 100 <= c.monthly_income_cents * CASE c.kind
+            WHEN 'PF' THEN %(income_share)s::integer
+            ELSE %(revenue_share)s::integer
+        END THEN 'within'
+        ELSE 'beyond'
+    END AS key,
+    count(*) AS rows
+FROM (
+    SELECT l.tenant_id, l.customer_id, sum(i.payment_cents) AS cents
+    FROM app.loans AS l
+    JOIN app.installments AS i ON i.tenant_id = l.tenant_id AND i.loan_id = l.id AND i.number = 1
+    WHERE l.tenant_id = %(tenant_id)s::uuid AND l.id BETWEEN %(first_id)s::bigint AND %(last_id)s::bigint
+    GROUP BY 1, 2
+) AS asked
+JOIN app.customers AS c ON c.tenant_id = asked.tenant_id AND c.id = asked.customer_id
 GROUP BY 1;
 
 -- profile_loans_each --
