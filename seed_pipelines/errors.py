@@ -14,6 +14,8 @@ A message says what could not be done, why, with the values, and what to do. It 
 from datetime import datetime, time
 from typing import TYPE_CHECKING, ClassVar, Self
 
+from seed_pipelines.objectives import RPO_OBJECTIVE_MS, RTO_OBJECTIVE_MS
+
 if TYPE_CHECKING:
     from seed_pipelines.manifest.problems import Problem
 
@@ -86,6 +88,19 @@ class BudgetTooSmall(BadInput):
         super().__init__(
             f"cannot plan: the rows cost R$ {cost_micro_brl / 10**6:.2f} and the budget is "
             f"R$ {cap_micro_brl / 10**6:.2f}. Raise budget.cost_cap_brl, or lower volumetry."
+        )
+
+
+class CheckpointsHeldBack(BadInput):
+    """A manifest of mode dr whose own limits could keep a checkpoint back for longer than a drill allows."""
+
+    code = "checkpoints-held-back"
+
+    def __init__(self, why: str, *, seconds: float, remedy: str) -> None:
+        self.why, self.seconds, self.remedy = why, seconds, remedy
+        super().__init__(
+            f"cannot plan a recovery drill: {why} may keep a checkpoint back for {seconds:,.1f} s, and a drill needs "
+            f"one every {RPO_OBJECTIVE_MS // 1000} s. {remedy}"
         )
 
 
@@ -233,6 +248,19 @@ class WithdrawnCipher(BadInput):
         super().__init__(
             "cannot use FF3-1: NIST took it out of SP 800-38G (revision 1, second draft, February 2025). Use FF1; "
             "only for data that FF3-1 masked already, pass withdrawn_is_accepted=True."
+        )
+
+
+class ReferenceTooEarly(BadInput):
+    """Loans as of the manifest's reference date may be older than the IOF rates on record."""
+
+    code = "reference-too-early"
+
+    def __init__(self, as_of: object, *, known_from: object, earliest: object) -> None:
+        self.as_of, self.known_from, self.earliest = as_of, known_from, earliest
+        super().__init__(
+            f"cannot make loans as of {as_of}: the oldest may have been released before {known_from}, from when on IOF "
+            f"rates are on record. Set metadata.reference_datetime to {earliest} or later, or leave loans out."
         )
 
 
@@ -770,6 +798,19 @@ class WindowNotIgnorable(Refused):
         )
 
 
+class DrillRefused(Refused):
+    """A recovery drill whose seed run would be refused: the dataset was not taken away."""
+
+    code = "drill-refused"
+
+    def __init__(self, dataset: str, *, found: tuple[str, ...]) -> None:
+        self.dataset, self.found = dataset, found
+        super().__init__(
+            f"cannot rehearse {dataset}: a seed run would be refused now, by {'; '.join(found)}. Nothing was taken "
+            "away. Correct that, with `seed-data preflight` to see what to do, and rehearse again."
+        )
+
+
 class DefinitionsStale(Refused):
     """The manifest on disk is not the one that the run was launched with."""
 
@@ -792,6 +833,19 @@ class MigrationsPending(Refused):
         self.names = names
         super().__init__(
             f"cannot write: the database lacks migrations {', '.join(names)}. Apply them with `seed-data db migrate`."
+        )
+
+
+class MigratorUnknown(Refused):
+    """Something names a database that is not the embedded one, and nothing says how to migrate it."""
+
+    code = "migrator-unknown"
+
+    def __init__(self, given: tuple[str, ...]) -> None:
+        self.given = given
+        super().__init__(
+            f"cannot migrate: SEED_MIGRATOR_URL is not set, and {', '.join(given)} says that the embedded PostgreSQL "
+            "is not meant. Set SEED_MIGRATOR_URL to the connection of seed_migrator."
         )
 
 
@@ -902,7 +956,7 @@ class MaskKeyDiverged(Refused):
         self.expected, self.found = expected, found
         super().__init__(
             f"cannot go on: the seed run began with masking key {expected} and the key is now {found}. "
-            "Restore the key, or start anew with --reseed."
+            "Restore the key, or start anew with `seed-data run PATH --reseed`."
         )
 
 
@@ -911,11 +965,11 @@ class GeneratorChanged(Refused):
 
     code = "generator-changed"
 
-    def __init__(self, *, expected: str, found: str) -> None:
-        self.expected, self.found = expected, found
+    def __init__(self, path: str, *, expected: str, found: str) -> None:
+        self.path, self.expected, self.found = path, expected, found
         super().__init__(
             f"cannot go on: the seed run began with generator {expected} and this is generator {found}. "
-            "Finish it with the version that began it, or start anew with --reseed."
+            f"Finish it with the version that began it, or start anew with `seed-data run {path} --reseed`."
         )
 
 
@@ -926,7 +980,9 @@ class SeedRunEnded(Refused):
 
     def __init__(self, seed_run_id: str, *, state: str) -> None:
         self.seed_run_id, self.state = seed_run_id, state
-        super().__init__(f"cannot go on with seed run {seed_run_id}: it is {state}. Start a new one with --reseed.")
+        super().__init__(
+            f"cannot go on with seed run {seed_run_id}: it is {state}. Start anew with `seed-data run PATH --reseed`."
+        )
 
 
 class PublishRefused(Refused):
@@ -948,7 +1004,8 @@ class MappingChanged(Refused):
         self.seed_run_id, self.begun_with, self.found = seed_run_id, begun_with, found
         super().__init__(
             f"cannot go on with seed run {seed_run_id}: it was begun with {begun_with} and this is {found}. Restore "
-            "the mapping, raise its version where it was changed on purpose, or start anew with --reseed."
+            "the mapping, raise its version where it was changed on purpose, or start anew with "
+            "`seed-data run PATH --reseed`."
         )
 
 
@@ -1018,6 +1075,19 @@ class CheckpointsGone(Refused):
         )
 
 
+class CheckpointsExpired(Refused):
+    """A seed run that stopped so long ago that what it has written is not gone on with; it ends."""
+
+    code = "checkpoints-expired"
+
+    def __init__(self, seed_run_id: str, *, days: int, path: str) -> None:
+        self.seed_run_id, self.days, self.path = seed_run_id, days, path
+        super().__init__(
+            f"cannot go on with seed run {seed_run_id}: its oldest checkpoint is more than {days} days old. The build "
+            f"is dropped; start anew with `seed-data run {path} --reseed`."
+        )
+
+
 class DatabaseNotConfigured(Refused):
     """There is no database to write to."""
 
@@ -1062,11 +1132,16 @@ class CanaryMissing(Refused):
 
     code = "canary-missing"
 
-    def __init__(self, environment: str, tenant: str, *, version: str) -> None:
-        self.environment, self.tenant, self.version = environment, tenant, version
+    def __init__(self, environment: str, tenant: str, *, version: str, was_begun: bool) -> None:
+        self.environment, self.tenant, self.version, self.was_begun = environment, tenant, version, was_begun
+        why, what_to_do = (
+            ("its canary was begun and has not been published", "Finish the canary of this version first")
+            if was_begun
+            else ("SEED_CANARY_REQUIRED is set and no canary of it was run", "Run this version with mode: canary first")
+        )
         super().__init__(
-            f"cannot run {environment}/{tenant} {version} wider: its canary was begun and has not been published. "
-            "Finish the canary of this version first, or give the manifest another version."
+            f"cannot run {environment}/{tenant} {version} wider: {why}. {what_to_do}, or give the manifest another "
+            "version."
         )
 
 
@@ -1299,6 +1374,20 @@ class OracleDisagrees(Failed):
         )
 
 
+class QuotesDiffer(Failed):
+    """The engine and the official calculation do not say the same of what the lending service was asked."""
+
+    code = "quotes-differ"
+
+    def __init__(self, figure: str, *, indexes: tuple[int, ...]) -> None:
+        self.figure, self.indexes = figure, indexes
+        named = ", ".join(str(index) for index in indexes[:10])
+        super().__init__(
+            f"cannot quote {figure}: {len(indexes)} of those asked about ({named}) are not the same by the engine and "
+            "by the official calculation. Report this, with the request."
+        )
+
+
 class LendingServiceUnavailable(Failed):
     """The official calculation by URL does not answer, or not now. No batch is taken unchecked."""
 
@@ -1373,8 +1462,9 @@ class ReportNotStored(Failed):
     code = "report-not-stored"
     retryable = True
 
-    def __init__(self, uri: str, *, why: str) -> None:
-        self.uri, self.why = uri, why
+    def __init__(self, uri: str, *, why: str, is_silent: bool = False) -> None:
+        # Silent: the store gave no answer at all, so the next report would wait as long for none.
+        self.uri, self.why, self.is_silent = uri, why, is_silent
         super().__init__(f"cannot keep the report {uri}: {why}. The report sensor will try again.")
 
 
@@ -1462,11 +1552,11 @@ class CheckpointDiverged(Failed):
 
     code = "checkpoint-diverged"
 
-    def __init__(self, entity: str, *, shard: str, number: int) -> None:
-        self.entity, self.shard, self.number = entity, shard, number
+    def __init__(self, entity: str, *, shard: str, number: int, path: str) -> None:
+        self.entity, self.shard, self.number, self.path = entity, shard, number, path
         super().__init__(
             f"cannot resume: the checkpoint of batch {number} of {entity} in shard {shard} covers other rows than "
-            "planned, or was changed. The build is dropped; start anew with --reseed."
+            f"planned, or was changed. The build is dropped; start anew with `seed-data run {path} --reseed`."
         )
 
 
@@ -1538,15 +1628,32 @@ class SeedRunNotFound(Failed):
 
 
 class RecoveryMissed(Failed):
-    """A recovery drill took longer than its objectives allow; the dataset is there again."""
+    """A recovery drill took longer than its objectives allow, or cannot be measured; the dataset is there again."""
 
     code = "recovery-missed"
 
-    def __init__(self, *, rpo_ms: int, rto_ms: int) -> None:
+    def __init__(self, *, rpo_ms: int | None, rto_ms: int) -> None:
         self.rpo_ms, self.rto_ms = rpo_ms, rto_ms
+        rpo = "is unknown, since checkpoints are missing" if rpo_ms is None else f"was {rpo_ms / 1000:.1f} s"
         super().__init__(
-            f"cannot call this a recovery: RPO was {rpo_ms / 1000:.1f} s (at most 300 s) and RTO {rto_ms / 1000:.1f} s "
-            "(at most 3600 s). Lower volumetry, add shards, or find out what slows the database down."
+            f"cannot call this a recovery: RPO {rpo} (at most {RPO_OBJECTIVE_MS // 1000} s) and RTO was "
+            f"{rto_ms / 1000:.1f} s (at most {RTO_OBJECTIVE_MS // 1000} s). Lower volumetry, add shards, or find out "
+            "what slows the database down."
+        )
+
+
+class BatchOverdue(Failed):
+    """A batch of a recovery drill took so long that its checkpoint came too late; nothing of it was written."""
+
+    code = "batch-overdue"
+    retryable = True
+
+    def __init__(self, entity: str, *, shard: str, number: int, elapsed_ms: int) -> None:
+        self.entity, self.shard, self.number, self.elapsed_ms = entity, shard, number, elapsed_ms
+        super().__init__(
+            f"cannot commit batch {number} of {entity!r} in shard {shard}: it took {elapsed_ms / 1000:.1f} s from its "
+            f"preparation on, and a drill needs a checkpoint every {RPO_OBJECTIVE_MS // 1000} s. It is tried again; "
+            "if that does not help, find out what slows the worker or the database down."
         )
 
 
@@ -1642,19 +1749,21 @@ class SeedRunCancelled(Stopped):
     def __init__(self, seed_run_id: str) -> None:
         self.seed_run_id = seed_run_id
         super().__init__(
-            f"seed run {seed_run_id} was cancelled: the published dataset is as it was. Start anew with --reseed."
+            f"seed run {seed_run_id} was cancelled: the published dataset is as it was. Start anew "
+            "with `seed-data run PATH --reseed`."
         )
 
 
 class WindowClosed(Stopped):
-    """The window closed in the middle of the work."""
+    """The window closed in the middle of the work, or will before the rate limit lets the next batch in."""
 
     code = "window-closed"
 
-    def __init__(self, *, now: datetime, opens: datetime) -> None:
-        self.now, self.opens = now, opens
+    def __init__(self, *, now: datetime, opens: datetime, closes: datetime | None = None) -> None:
+        self.now, self.opens, self.closes = now, opens, closes
+        why = f"closes at {closes:%H:%M:%S} UTC, before the next batch's turn" if closes else "closed"
         super().__init__(
-            f"paused at {now:%H:%M:%S} UTC because the window closed: the same command goes on from here when it opens "
+            f"paused at {now:%H:%M:%S} UTC because the window {why}: the same command goes on from here when it opens "
             f"at {opens:%Y-%m-%d %H:%M} UTC."
         )
 

@@ -13,14 +13,25 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from uuid import UUID
 
-from seed_pipelines.control import budget, checkpoints, endings, lease, mappings, rate_limit, resume_tokens, runs
+from seed_pipelines.control import (
+    budget,
+    checkpoints,
+    endings,
+    lease,
+    mappings,
+    rate_limit,
+    recovery,
+    resume_tokens,
+    runs,
+    waiting,
+)
 from seed_pipelines.control.admission import assert_admitted
-from seed_pipelines.control.budget import Spending
-from seed_pipelines.control.checkpoints import Checkpoint, hash_of, sum_of
+from seed_pipelines.control.checkpoints import Checkpoint, EntityLoad, hash_of
 from seed_pipelines.control.datasets import ttl_days_of
 from seed_pipelines.control.endings import Ending
 from seed_pipelines.control.lease import Lease
 from seed_pipelines.control.runs import RunRequest, RunState, SeedRun
+from seed_pipelines.control.waiting import Waiter
 from seed_pipelines.errors import (
     CheckpointsGone,
     DatabaseSaysNo,
@@ -31,16 +42,16 @@ from seed_pipelines.errors import (
     SeedError,
     SeedRunCancelled,
     SeedRunEnded,
-    WindowClosed,
     WrongState,
 )
-from seed_pipelines.generate.digest import ContentDigest
-from seed_pipelines.generate.oracle import OURS, Oracle, OracleSample
+from seed_pipelines.generate.oracle import OURS, Oracle
 from seed_pipelines.load import copy, preflight
 from seed_pipelines.load import publish as publishing
+from seed_pipelines.load.checks import CheckResult
 from seed_pipelines.load.preflight import Preflight
 from seed_pipelines.load.prepare import Prepared, one_ahead, prepare
 from seed_pipelines.load.sealer import Sealer
+from seed_pipelines.manifest.window import Window
 from seed_pipelines.mask.keys import FieldKeys
 from seed_pipelines.outside import logs
 from seed_pipelines.outside.postgres import Connection, transaction
@@ -70,7 +81,8 @@ class Session:
     # Raises where a feature flag stops the seed run; asked before every batch.
     assert_enabled: Callable[[], object] = lambda: None
     oracle: Oracle = OURS
-    # What feature flags said when it was opened; the report says it too.
+    # What the door tried before it opened the session, and what feature flags said then; the report says both.
+    proven: tuple[CheckResult, ...] = ()
     flags: Mapping[str, bool | str] = field(default_factory=dict)
 
 
@@ -86,30 +98,6 @@ class ShardWork:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EntityLoad:
-    """What became of one entity in one shard."""
-
-    entity: str
-    planned_rows: int
-    checkpoints: tuple[Checkpoint, ...]
-    resumed_batches: int
-    seconds: float
-    oracle: OracleSample
-    # None where the seed run was published before.
-    fence: int | None
-    sealed: bool
-    spending: Spending
-
-    @property
-    def rows(self) -> int:
-        return sum(checkpoint.rows for checkpoint in self.checkpoints)
-
-    @property
-    def digest(self) -> ContentDigest:
-        return sum_of(checkpoint.content_digest for checkpoint in self.checkpoints)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Publication:
     """A dataset that readers see; `generation` is None where an earlier call had published it."""
 
@@ -121,7 +109,11 @@ class Publication:
 def begin(session: Session, plan: Plan, request: RunRequest) -> SeedRun:
     """Claim the seed run and its lease; a run that is published already comes back as it is, without a lease."""
     request = _admitted(session, plan, request)
-    with session.telemetry.span("seed.run.begin"), transaction(session.connection):
+    with (
+        session.telemetry.span("seed.run.begin"),
+        checkpoints.expired_end(session.connection),
+        transaction(session.connection),
+    ):
         run = _claimed(session, plan, request)
         if run.state is not RunState.PUBLISHED:
             lease.ensure(session.connection, run, ttl_seconds=session.lease_seconds)
@@ -137,7 +129,11 @@ def ask(session: Session, plan: Plan, request: RunRequest) -> SeedRun:
     Raises LeaseHeldElsewhere where another seed run of the tenant is at work; then nothing was claimed.
     """
     request = _admitted(session, plan, request)
-    with session.telemetry.span("seed.run.ask"), transaction(session.connection):
+    with (
+        session.telemetry.span("seed.run.ask"),
+        checkpoints.expired_end(session.connection),
+        transaction(session.connection),
+    ):
         run = _claimed(session, plan, request)
         if run.state is not RunState.PUBLISHED:
             lease.assert_free(session.connection, run)
@@ -150,10 +146,10 @@ def load_entity(session: Session, plan: Plan, run: SeedRun, *, shard: str, entit
     done = checkpoints.of_shard(session.connection, run.id, entity=entity, shard=shard)
     if run.state is RunState.PUBLISHED and not done and plan.shard(shard).ranges[entity].rows:
         raise CheckpointsGone(str(run.id), path=run.manifest_path)
-    oracle, fence, sealed = OracleSample(loans=0), None, True
+    fence, sealed = None, True
     if run.state is not RunState.PUBLISHED:
         try:
-            oracle, fence, sealed = _write_missing(session, plan, run, done, entity=entity, shard=shard)
+            fence, sealed = _write_missing(session, plan, run, done, entity=entity, shard=shard)
         except _OVERTAKEN as error:
             runs.published_instead(session.connection, run, error)
     loaded = checkpoints.of_shard(session.connection, run.id, entity=entity, shard=shard)
@@ -163,7 +159,6 @@ def load_entity(session: Session, plan: Plan, run: SeedRun, *, shard: str, entit
         checkpoints=tuple(loaded),
         resumed_batches=len(done),
         seconds=time.perf_counter() - started,
-        oracle=oracle,
         fence=fence,
         sealed=sealed,
         spending=budget.spending_of(session.connection, run),
@@ -218,7 +213,7 @@ def _admitted(session: Session, plan: Plan, request: RunRequest) -> RunRequest:
         _assert_admitted(session, plan)
     return replace(
         request,
-        preflight=tuple(asdict(result) for result in held),
+        preflight=tuple(asdict(result) for result in (*session.proven, *held)),
         flags={**request.flags, **session.flags, **mappings.as_flags(plan.mapping)},
     )
 
@@ -231,9 +226,10 @@ def _claimed(session: Session, plan: Plan, request: RunRequest) -> SeedRun:
         return run
     if run.is_finished:
         raise SeedRunEnded(str(run.id), state=run.state)
+    checkpoints.assert_fresh(session.connection, run)
     session.keys.assert_same(run.key_check, data_key_check=run.mask_key.get("data_key_check"))
     if run.generator_version != request.generator_version:
-        raise GeneratorChanged(expected=run.generator_version, found=request.generator_version)
+        raise GeneratorChanged(run.manifest_path, expected=run.generator_version, found=request.generator_version)
     try:
         run = runs.resume(session.connection, run, flags=request.flags)
     except SeedRunEnded as error:
@@ -256,23 +252,22 @@ def _hold(session: Session, plan: Plan, run: SeedRun, shard: str) -> ShardWork:
 
 def _write_missing(
     session: Session, plan: Plan, run: SeedRun, done: Sequence[Checkpoint], *, entity: str, shard: str
-) -> tuple[OracleSample, int, bool]:
-    """The batches that are not in yet, and the seal; what was compared, under which fence, and whether it is sealed."""
-    work, oracle = _hold(session, plan, run, shard), OracleSample(loans=0)
+) -> tuple[int, bool]:
+    """The batches that are not in yet, and the seal; under which fence, and whether it is sealed."""
+    work = _hold(session, plan, run, shard)
     table = publishing.open_build(session.connection, work.lease, entity)
     _say_resumed(session, done, shard=shard, entity=entity)
     resume_tokens.assert_bound(session.keys, run, done, entity=entity, shard=shard)
-    todo = checkpoints.missing(plan.batches(shard, entity), done)
-    for batch, prepared in one_ahead(todo, lambda batch: _prepared(session, plan, batch)):
-        _pay(session, work, batch)
-        with budget.faults_recorded(session.connection, run, batch, attempt=work.attempt):
-            _write(session, work, batch, prepared, table=table)
-        oracle += prepared.oracle
+    todo = checkpoints.missing(plan.batches(shard, entity), done, path=run.manifest_path)
+    with budget.faults_recorded(session.connection, run, attempt=work.attempt):
+        for batch, prepared in one_ahead(todo, lambda batch: _prepared(session, plan, batch)):
+            _pay(session, work, batch)
+            with budget.blamed(batch):
+                _write(session, work, batch, prepared, table=table)
     sealed = session.sealer.seal(session.connection, work.lease, entity, ttl_seconds=session.lease_seconds)
-    left = rate_limit.remaining(session.connection, run, plan.manifest.rate_limit)
-    session.telemetry.metrics.rate_limit_left(left)
+    session.telemetry.metrics.rate_limit_left(rate_limit.remaining(session.connection, run, plan.manifest.rate_limit))
     session.telemetry.metrics.budget_left(budget.spending_of(session.connection, run).left_micro_brl)
-    return oracle, work.lease.fence, sealed
+    return work.lease.fence, sealed
 
 
 def _close_and_publish(session: Session, plan: Plan, run: SeedRun, shard: str) -> Publication | None:
@@ -350,10 +345,10 @@ def _write(session: Session, work: ShardWork, batch: Batch, prepared: Prepared, 
             tenant_id=work.run.tenant_id,
             mapping=plan.mapping,
         )
-        if not (work.run.flags.get(IGNORE_WINDOW) or plan.manifest.window.is_open(now)):
-            raise WindowClosed(now=now, opens=plan.manifest.window.next_opening(now))
+        waiting.assert_open(_window_of(plan, work.run), now=now)
         copy.copy_rows(connection, table, prepared.rows)
         elapsed_ms = round((time.perf_counter() - started + prepared.seconds) * 1000)
+        recovery.assert_in_time(plan.manifest.mode, batch, elapsed_ms=elapsed_ms)
         digest = prepared.digest.hex()
         checkpoints.record(
             connection,
@@ -372,21 +367,28 @@ def _write(session: Session, work: ShardWork, batch: Batch, prepared: Prepared, 
 
 
 def _await_turn(session: Session, work: ShardWork) -> None:
-    """Wait as long as the rate limit says; the lease lives on, and a cancellation is noticed."""
-    wait = rate_limit.reserve(session.connection, work.run, work.plan.manifest.rate_limit)
-    longest = session.lease_seconds / 3
-    while wait > longest:
-        session.sleep(longest)
-        wait -= longest
-        with transaction(session.connection):
-            lease.guard(session.connection, work.lease, shard=work.shard, attempt=work.attempt)
-            lease.renew(session.connection, work.lease, ttl_seconds=session.lease_seconds)
-    session.sleep(wait)
+    """Wait as long as the rate limit says; the lease lives on, and whatever stops a seed run is noticed."""
+    seconds = rate_limit.reserve(session.connection, work.run, work.plan.manifest.rate_limit)
+    waiter = Waiter(
+        lease=work.lease,
+        shard=work.shard,
+        attempt=work.attempt,
+        lease_seconds=session.lease_seconds,
+        sleep=session.sleep,
+        assert_enabled=session.assert_enabled,
+        window=_window_of(work.plan, work.run),
+    )
+    waiting.wait_out(session.connection, waiter, seconds=seconds)
+
+
+def _window_of(plan: Plan, run: SeedRun) -> Window | None:
+    """None where the seed run passes over it."""
+    return None if run.flags.get(IGNORE_WINDOW) else plan.manifest.window
 
 
 def _assert_window(session: Session, plan: Plan, run: SeedRun) -> None:
-    window, now = plan.manifest.window, runs.database_now(session.connection)
-    if not (run.flags.get(IGNORE_WINDOW) or window.is_open(now)):
+    window, now = _window_of(plan, run), runs.database_now(session.connection)
+    if window is not None and not window.is_open(now):
         raise OutsideWindow(str(window), now=now, opens=window.next_opening(now))
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from types import MappingProxyType
 
 from seed_pipelines import catalog
@@ -43,7 +44,7 @@ class PriceBook:
         return self._upto(entity, first_row + rows) - self._upto(entity, first_row)
 
     def _upto(self, entity: str, rows: int) -> int:
-        stored_bytes = rows * _row_bytes(catalog.ENTITIES[entity])
+        stored_bytes = rows * _row_bytes(entity)
         return sum(amount // unit for amount, unit in self._parts(rows, stored_bytes))
 
     def _parts(self, rows: int, stored_bytes: int) -> tuple[tuple[int, int], ...]:
@@ -59,8 +60,9 @@ STANDARD_PRICES = PriceBook()
 
 def stored_bytes_of(rows: Mapping[str, int]) -> int:
     """About what the tables of so many rows of each entity take on disk, without their indexes."""
-    return sum(count * _row_bytes(catalog.ENTITIES[entity]) for entity, count in rows.items())
+    return sum(count * _row_bytes(entity) for entity, count in rows.items())
 
 
-def _row_bytes(entity: catalog.Entity) -> int:
-    return _ROW_OVERHEAD_BYTES + sum(_STORED_BYTES[column.type] for column in entity.stored_columns)
+@cache
+def _row_bytes(entity: str) -> int:
+    return _ROW_OVERHEAD_BYTES + sum(_STORED_BYTES[column.type] for column in catalog.ENTITIES[entity].stored_columns)

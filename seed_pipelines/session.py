@@ -26,10 +26,12 @@ from seed_pipelines.errors import (
     TelemetryUnavailable,
 )
 from seed_pipelines.evidence.signature import Signer
-from seed_pipelines.evidence.signers import signer_of
+from seed_pipelines.evidence.signers import assert_can_sign, signer_of
 from seed_pipelines.flow import Session
+from seed_pipelines.generate.feasible import assert_feasible
 from seed_pipelines.generate.oracle import OURS, Oracle
 from seed_pipelines.generate.rows import COUNTERS
+from seed_pipelines.load.checks import CheckResult
 from seed_pipelines.local_database import LocalDatabase
 from seed_pipelines.manifest.load import check_location, parse_manifest
 from seed_pipelines.manifest.model import Manifest
@@ -52,6 +54,18 @@ from seed_pipelines.settings import DEV, Settings
 
 # Nothing waits for what is said outside of a step, but for this long; a worker that is told to stop has little time.
 _TELLING_SECONDS = 5.0
+
+_SIGNING = "signing-key"
+# Each was tried, and raised nothing, before a session is there.
+_PROVEN = tuple(
+    CheckResult(check=name, ok=True, detail=promise)
+    for name, promise in {
+        "report-store": "the report store took an object",
+        _SIGNING: "the key that signs reports signed",
+        "masking-key": "the masking key was used at its pinned version",
+        "telemetry": "a span arrived",
+    }.items()
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +98,9 @@ class Installation:
         }
         prices = replace(STANDARD_PRICES, **{name: price for name, price in given.items() if price is not None})
         plan = plan_of(manifest, counters=COUNTERS, prices=prices)
+        plan = replace(plan, canary_required=settings.canary_required)
         assert_large_enough(plan.rows, smallest_domains())
+        assert_feasible(plan.rows, as_of=manifest.metadata.reference_datetime.date())
         mapping = self.mapping()
         return plan if mapping is None else mapped(plan, mapping)
 
@@ -126,6 +142,10 @@ class Installation:
         """Who signs the reports of an environment: Vault, or in dev the key of this machine."""
         return signer_of(environment, vault=self.vault(), home=self.settings.home)
 
+    def assert_can_sign(self, environment: str) -> None:
+        """Whether the reports of an environment can be signed; raises what keeps them from it."""
+        assert_can_sign(environment, vault=self.vault())
+
     def vault(self) -> VaultSettings | None:
         """How to reach Vault, or None where none is configured."""
         settings = self.settings
@@ -154,7 +174,7 @@ def mapped(plan: Plan, mapping: SchemaMapping) -> Plan:
 
 @contextmanager
 def opened(installation: Installation, manifest: Manifest, *, worker: str) -> Iterator[Session]:
-    """A session for one step, after everything that it needs has been tried: flag, store, key, database, telemetry."""
+    """A session for one step, after everything that it needs has been tried: flag, store, keys, database, telemetry."""
     settings, environment = installation.settings, manifest.metadata.environment
     with errors_told(settings.sentry_dsn, environment=environment) as about:
         flag = FlagWatch(
@@ -162,6 +182,7 @@ def opened(installation: Installation, manifest: Manifest, *, worker: str) -> It
         )
         flags = {**flag.assert_enabled().as_flags(), "lending_oracle": lending_oracle_name(settings)}
         installation.report_store(environment).preflight()
+        installation.assert_can_sign(environment)
         with (
             connected(installation.database_url()) as connection,
             oracle_of(settings) as oracle,
@@ -177,6 +198,8 @@ def opened(installation: Installation, manifest: Manifest, *, worker: str) -> It
                     lease_seconds=settings.lease_seconds,
                     assert_enabled=flag.assert_enabled,
                     oracle=oracle,
+                    # In dev without Vault, nobody can refuse to sign, and nobody was asked.
+                    proven=tuple(held for held in _PROVEN if held.check != _SIGNING or installation.vault()),
                     flags=flags,
                 )
             except BaseException:
@@ -205,15 +228,16 @@ def keys_of(installation: Installation, tenant: str, connection: Connection, *, 
 @contextmanager
 def oracle_of(settings: Settings) -> Iterator[Oracle]:
     """Whose calculation the batches are compared with; raises LendingServiceNotReady."""
+    ours = replace(OURS, loans_per_batch=settings.lending_oracle_loans or OURS.loans_per_batch)
     if settings.lending_oracle_url is None:
-        yield OURS
+        yield ours
         return
     with LendingService(settings.lending_oracle_url) as service:
         try:
             service.assert_ready()
         except (LendingServiceUnavailable, LendingServiceRefused) as error:
             raise LendingServiceNotReady(error.address, why=error.why) from error
-        yield Oracle(official=service)
+        yield replace(ours, official=service)
 
 
 def lending_oracle_name(settings: Settings) -> str:

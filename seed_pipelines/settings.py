@@ -47,10 +47,14 @@ class Settings:
     otlp_endpoint: str | None = None
     # Where people look at a trace, with {trace_id} for its id; None means no link.
     trace_url: str | None = None
+    # Of whoever called the command, such as a CI job, as W3C's trace context has it; a name that is not ours.
+    traceparent: str | None = None
     # Where errors are told, with the key that is in it; None means nowhere.
     sentry_dsn: str | None = field(repr=False, default=None)
     # The official calculation by URL; None means this package's own.
     lending_oracle_url: str | None = field(repr=False, default=None)
+    # About how many loans of a batch it is asked; None means the standard number.
+    lending_oracle_loans: int | None = None
     json_logs: bool = False
     lease_seconds: float = 60.0
     # Feature flags; None means the provider that the installation registered, if any.
@@ -78,6 +82,8 @@ class Settings:
     price_million_rows: int | None = None
     price_gib_month: int | None = None
     price_worker_hour: int | None = None
+    # Outside of dev: a version without a published canary is not run wider.
+    canary_required: bool = False
     is_ci: bool = False
 
     @property
@@ -111,8 +117,10 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
         or environ.get("OTEL_EXPORTER_OTLP_ENDPOINT")
         or None,
         trace_url=_trace_url(environ),
+        traceparent=_traceparent(environ),
         sentry_dsn=_sentry_dsn(environ),
         lending_oracle_url=_http_url(environ, "SEED_LENDING_ORACLE_URL"),
+        lending_oracle_loans=_whole(environ, "SEED_LENDING_ORACLE_LOANS", 0) or None,
         json_logs=_json_logs(environ),
         flags_file=Path(environ["SEED_FLAGS_FILE"]) if environ.get("SEED_FLAGS_FILE") else None,
         api_database_url=environ.get("SEED_API_DATABASE_URL") or None,
@@ -131,6 +139,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
         price_gib_month=_price(environ, "SEED_PRICE_GIB_MONTH_BRL"),
         price_worker_hour=_price(environ, "SEED_PRICE_WORKER_HOUR_BRL"),
         lease_seconds=float(_whole(environ, "SEED_LEASE_SECONDS", 60)),
+        canary_required=_canary_required(environ),
         is_ci=environ.get("CI", "").lower() not in ("", "0", "false"),
     )
 
@@ -156,6 +165,12 @@ def _trace_url(environ: Mapping[str, str]) -> str | None:
     return text
 
 
+def _traceparent(environ: Mapping[str, str]) -> str | None:
+    text = environ.get("TRACEPARENT", "")
+    # W3C: what is no context begins a new trace, and is nobody's mistake.
+    return text if re.fullmatch(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}", text, re.ASCII) else None
+
+
 def _sentry_dsn(environ: Mapping[str, str]) -> str | None:
     text = environ.get("SENTRY_DSN", "")
     if not text:
@@ -179,6 +194,13 @@ def _json_logs(environ: Mapping[str, str]) -> bool:
     if text not in ("", "json"):
         raise SettingNotUsable("SEED_LOG", text, wanted="json")
     return text == "json"
+
+
+def _canary_required(environ: Mapping[str, str]) -> bool:
+    text = environ.get("SEED_CANARY_REQUIRED", "")
+    if text not in ("", "true", "false"):
+        raise SettingNotUsable("SEED_CANARY_REQUIRED", text, wanted="true or false")
+    return text == "true"
 
 
 def _secret_key(environ: Mapping[str, str], name: str) -> bytes | None:

@@ -135,6 +135,7 @@ def request_for(session: Session, key="first", *, ignore_window=True, may_join=F
         idempotency_key=key,
         manifest_path="dev/acme.yaml",
         generator_version="1.0.0",
+        vocabulary_sha256="b" * 64,
         key_check=session.keys.key_check,
         mask_key={"source": "test", "key": None, "key_version": 1},
         flags={"ignore_window": ignore_window},

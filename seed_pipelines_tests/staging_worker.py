@@ -62,7 +62,6 @@ class Worker:
                 connection,
                 store_of=self.installation.report_store,
                 signer_of=self.installation.signer,
-                vocabulary_sha256=vocabulary().sha256,
             )
 
     def _request(self, session):
@@ -71,6 +70,7 @@ class Worker:
             idempotency_key=self.key,
             manifest_path=PATH,
             generator_version=GENERATOR_VERSION,
+            vocabulary_sha256=vocabulary().sha256,
             key_check=session.keys.key_check,
             mask_key=asdict(session.keys.origin),
             flags={},

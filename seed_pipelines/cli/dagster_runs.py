@@ -40,12 +40,15 @@ class Launched:
     key: str
     ignore_window: bool
     wait: bool
+    traceparent: str | None = None
 
     @property
     def tags(self) -> dict[str, str]:
         wishes = {names.IGNORE_WINDOW_TAG: self.ignore_window, names.WAIT_TAG: self.wait}
         wished = {tag: "true" for tag, is_wished in wishes.items() if is_wished}
-        return {names.IDEMPOTENCY_KEY_TAG: self.key, names.TRIGGER_TAG: "command"} | wished
+        # Whoever called the command, such as a CI job, sees the seed run in his own trace.
+        trace = {names.TRACEPARENT_TAG: self.traceparent} if self.traceparent else {}
+        return {names.IDEMPOTENCY_KEY_TAG: self.key, names.TRIGGER_TAG: "command"} | wished | trace
 
 
 def settle_instance(installation: Installation) -> None:

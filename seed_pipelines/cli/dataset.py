@@ -48,7 +48,8 @@ def purge(
 ) -> None:
     """Take published datasets away. Rows of other modes, and rows that the application made, stay.
 
-    A dataset that other rows refer to stays too, and those rows are listed: exit code 3.
+    A dataset that other rows refer to stays too, and those rows are listed: exit code 3. With --expired alone, or with
+    an environment, old checkpoints go as well, and a dataset whose tenant has a seed run at work waits: exit code 0.
 
     Examples: seed-data dataset purge --expired --yes; seed-data dataset purge --tenant acme --mode dr --dry-run
     """
@@ -62,11 +63,16 @@ def purge(
         found = purging.listed(connection, environment=environment, tenant=tenant, mode=mode, only_expired=expired)
         if found and not (dry_run or yes or as_json):
             typer.confirm(f"Purge {', '.join(str(dataset.name) for dataset in found)}?", abort=True)
-        outcomes = [_outcome(connection, dataset, expired=expired, dry_run=dry_run) for dataset in found]
+        if expired and not (tenant or mode or dry_run):
+            outcomes, beside = _hourly(connection, environment)
+        else:
+            beside = {}
+            outcomes = [_outcome(connection, dataset, expired=expired, dry_run=dry_run) for dataset in found]
     if as_json:
-        typer.echo(json.dumps({"dry_run": dry_run, "datasets": outcomes}))
+        typer.echo(json.dumps({"dry_run": dry_run, "datasets": outcomes} | beside))
     else:
         _tell(outcomes, dry_run=dry_run)
+        _tell_beside(beside)
     refused = [outcome["exit_code"] for outcome in outcomes if outcome["exit_code"]]
     if refused:
         raise typer.Exit(max(refused))
@@ -116,6 +122,15 @@ def open_(
     typer.echo(opening.as_statements(settings) if as_sql else opening.as_options(settings))
 
 
+def _hourly(connection: "Connection", environment: str | None) -> tuple[list[dict[str, Any]], dict[str, int]]:
+    """What the schedule does every hour: each dataset, and how much went beside them."""
+    from seed_pipelines.control.expired import purge_expired
+
+    purged = purge_expired(connection, environment=environment)
+    outcomes = [_said(each.dataset.name, each.rows, each.error, waits=each.waits) for each in purged.outcomes]
+    return outcomes, {"checkpoints": purged.checkpoints, "seed_runs_ended": purged.ended, "api_rows": purged.api_rows}
+
+
 def _outcome(connection: "Connection", dataset: "ListedDataset", *, expired: bool, dry_run: bool) -> dict[str, Any]:
     """One dataset: its rows, and why it stays where it does."""
     from seed_pipelines.control import purge as purging
@@ -133,14 +148,14 @@ def _outcome(connection: "Connection", dataset: "ListedDataset", *, expired: boo
         return _said(name, {}, error)
 
 
-def _said(name: Any, rows: Any, error: "SeedError | None" = None) -> dict[str, Any]:
+def _said(name: Any, rows: Any, error: "SeedError | None" = None, *, waits: bool = False) -> dict[str, Any]:
     return {
         "environment": name.environment,
         "tenant": name.tenant,
         "mode": name.mode,
         "rows": {entity: count for entity, count in rows.items() if count},
         "error": {"code": error.code, "message": str(error)} if error else None,
-        "exit_code": error.exit_code if error else 0,
+        "exit_code": error.exit_code if error and not waits else 0,
     }
 
 
@@ -155,6 +170,13 @@ def _tell(outcomes: list[dict[str, Any]], *, dry_run: bool) -> None:
             typer.echo(f"{verb} {name}: {rows}")
     if not outcomes:
         typer.echo("nothing to purge")
+
+
+def _tell_beside(beside: dict[str, int]) -> None:
+    if any(beside.values()):
+        typer.echo(f"deleted {beside['checkpoints']:,} old checkpoints and {beside['api_rows']:,} old rows of the API")
+    if beside.get("seed_runs_ended"):
+        typer.echo(f"ended {beside['seed_runs_ended']:,} seed runs that stopped too long ago")
 
 
 def _table(found: "list[ListedDataset]") -> None:

@@ -183,6 +183,7 @@ def _read_key(installation: Installation, environment: str) -> None:
     # Without Vault, dev makes a key of its own when it first signs: nothing to look at yet.
     if environment != DEV or installation.settings.vault_addr is not None:
         installation.signer(environment)
+        installation.assert_can_sign(environment)
 
 
 def _send_span(settings: Settings, environment: str) -> None:

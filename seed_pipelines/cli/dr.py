@@ -3,6 +3,7 @@
 import json
 import sys
 from contextlib import redirect_stdout
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,6 +13,7 @@ from seed_pipelines.cli.runs import AsJson, ManifestPath
 if TYPE_CHECKING:
     from seed_pipelines.control.purge import DatasetName
     from seed_pipelines.control.recovery import Recovery
+    from seed_pipelines.outside.postgres import Connection
     from seed_pipelines.plan import Plan
     from seed_pipelines.session import Installation
 
@@ -43,21 +45,23 @@ def rehearse(
 
     asked = doors.installation_of()
     plan = _drill_at(asked, manifest)
-    key = _without_dataset(doors.with_local_database(asked), plan, yes=yes or as_json, ignore_window=ignore_window)
     wish = Wish(
         shard=None,
-        idempotency_key=key,
+        idempotency_key=None,
         reseed=True,
         wait_for_window=False,
         ignore_window=ignore_window,
-        wait=False,
+        # Whoever took the free slot meanwhile is waited for: the dataset is gone by then.
+        wait=True,
     )
     assert_possible(plan, wish)
+    installation = doors.with_local_database(asked)
+    key = _without_dataset(installation, plan, yes=yes or as_json, ignore_window=ignore_window)
     with redirect_stdout(sys.stderr):
-        exit_code = run_manifest(manifest, wish, as_json=as_json)
+        exit_code = run_manifest(manifest, replace(wish, idempotency_key=key), as_json=as_json)
     if exit_code:
         raise typer.Exit(exit_code)
-    _report(_measured(doors.with_local_database(asked), plan, key), as_json=as_json)
+    _report(_measured(installation, plan, key), as_json=as_json)
 
 
 def _drill_at(installation: "Installation", manifest: str) -> "Plan":
@@ -73,26 +77,50 @@ def _drill_at(installation: "Installation", manifest: str) -> "Plan":
 
 
 def _without_dataset(installation: "Installation", plan: "Plan", *, yes: bool, ignore_window: bool) -> str:
-    """Purge the dataset where there is one; returns the key of the seed run that puts it back."""
-    from uuid import uuid4
+    """Purge the dataset where there is one; returns the key of the seed run that puts it back.
 
-    from seed_pipelines.control import purge, recovery, runs
-    from seed_pipelines.errors import OutsideWindow
+    Whatever would refuse that seed run is asked before: then nothing was taken away.
+    """
+    from seed_pipelines.control import purge, recovery
+    from seed_pipelines.generate.version import GENERATOR_VERSION
     from seed_pipelines.outside.postgres import connected
 
     name = _name_of(plan)
-    window = plan.manifest.window
     with connected(installation.database_url(), application="seed-data") as connection:
-        now = runs.database_now(connection)
-        if not (ignore_window or window.is_open(now)):
-            # Asked before the dataset is taken away: a run that is refused could not put it back.
-            raise OutsideWindow(str(window), now=now, opens=window.next_opening(now))
-        if not purge.listed(connection, environment=name.environment, tenant=name.tenant, mode=name.mode):
-            return f"rehearsal:{uuid4()}"
-        if not yes:
-            typer.confirm(f"Take {name} away and build it anew?", abort=True)
-        purge.purge(connection, name, reason="asked")
-        return recovery.rehearsal_key(connection, name)
+        if purge.listed(connection, environment=name.environment, tenant=name.tenant, mode=name.mode):
+            if not yes:
+                typer.confirm(f"Take {name} away and build it anew?", abort=True)
+            _assert_let_in(installation, plan, connection, ignore_window=ignore_window)
+            purge.purge(connection, name, reason="asked")
+        manifest_hash = plan.manifest.manifest_hash
+        return recovery.rehearsal_key(
+            connection, name, manifest_hash=manifest_hash, generator_version=GENERATOR_VERSION
+        )
+
+
+def _assert_let_in(
+    installation: "Installation", plan: "Plan", connection: "Connection", *, ignore_window: bool
+) -> None:
+    """Raises what a seed run would be refused with now: its window, its turn, and all of its preflight."""
+    from seed_pipelines.cli import preflight_parts
+    from seed_pipelines.control import lease, runs
+    from seed_pipelines.errors import DrillRefused, OutsideWindow
+    from seed_pipelines.session import oracle_of
+
+    name, window, now = _name_of(plan), plan.manifest.window, runs.database_now(connection)
+    if not (ignore_window or window.is_open(now)):
+        raise OutsideWindow(str(window), now=now, opens=window.next_opening(now))
+    lease.assert_room(connection, environment=name.environment, tenant=name.tenant)
+    with oracle_of(installation.settings):
+        pass
+    found = tuple(
+        f"{result.check} ({result.detail})"
+        for result in preflight_parts.examine(installation, plan)
+        # What had to be said about the window was said above.
+        if not result.ok and result.check != preflight_parts.WINDOW.name
+    )
+    if found:
+        raise DrillRefused(str(name), found=found)
 
 
 def _measured(installation: "Installation", plan: "Plan", key: str) -> "Recovery":
@@ -109,8 +137,8 @@ def _measured(installation: "Installation", plan: "Plan", key: str) -> "Recovery
 
 
 def _report(measured: "Recovery", *, as_json: bool) -> None:
-    from seed_pipelines.control.recovery import RPO_OBJECTIVE_MS, RTO_OBJECTIVE_MS
     from seed_pipelines.errors import RecoveryMissed
+    from seed_pipelines.objectives import RPO_OBJECTIVE_MS, RTO_OBJECTIVE_MS
 
     if as_json:
         found = {
@@ -122,7 +150,8 @@ def _report(measured: "Recovery", *, as_json: bool) -> None:
         }
         typer.echo(json.dumps(found))
     else:
-        typer.echo(f"RPO  {measured.rpo_ms / 1000:,.1f} s of {RPO_OBJECTIVE_MS // 1000:,} s")
+        rpo = "unknown" if measured.rpo_ms is None else f"{measured.rpo_ms / 1000:,.1f} s"
+        typer.echo(f"RPO  {rpo} of {RPO_OBJECTIVE_MS // 1000:,} s")
         typer.echo(f"RTO  {measured.rto_ms / 1000:,.1f} s of {RTO_OBJECTIVE_MS // 1000:,} s")
     if not measured.holds:
         if as_json:

@@ -1,16 +1,20 @@
 """`seed-data run --dry-run`: a rehearsal of the whole run, on one screen or as one JSON object."""
 
 import json
+import sys
 import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from rich.console import Console
 from rich.table import Table
 
 from seed_pipelines.cli import doors
+from seed_pipelines.cli.progress import Sighting, bar_of
 from seed_pipelines.load.rehearsal import Rehearsal, plain_of, rehearse
 from seed_pipelines.outside.postgres import connected
-from seed_pipelines.plan import Plan
+from seed_pipelines.plan import Batch, Plan
 from seed_pipelines.session import oracle_of
 
 
@@ -23,13 +27,49 @@ def rehearse_manifest(given: str, *, as_json: bool) -> None:
     with (
         oracle_of(asked.settings) as oracle,
         connected(installation.database_url(), application="seed-data") as connection,
+        _progress(plan, quiet=as_json) as on_batch,
     ):
-        rehearsal = rehearse(connection, plan, oracle=oracle)
+        rehearsal = rehearse(connection, plan, oracle=oracle, on_batch=on_batch)
     seconds = time.perf_counter() - started
     if as_json:
         print(json.dumps(plain_of(plan, rehearsal, seconds=seconds, now=datetime.now(UTC))))  # noqa: T201
     else:
         _show(plan, rehearsal, seconds)
+
+
+@contextmanager
+def _progress(plan: Plan, *, quiet: bool) -> Iterator[Callable[[Batch], None]]:
+    """What shows the bar of a run, batch after batch; nothing where nobody looks."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    with bar_of(plan.total_rows) as bar:
+        batches: list[Batch] = []
+
+        def show(batch: Batch) -> None:
+            batches.append(batch)
+            bar.show(_sighting_of(plan, batches))
+
+        bar.show(_sighting_of(plan, batches))
+        yield show
+
+
+def _sighting_of(plan: Plan, batches: Sequence[Batch]) -> Sighting:
+    metadata = plan.manifest.metadata
+    return Sighting(
+        seconds=time.monotonic(),
+        seed_run_id="",
+        name=f"dry run of {metadata.environment}/{metadata.tenant}",
+        state="running",
+        rows=sum(batch.rows for batch in batches),
+        planned_rows=plan.total_rows,
+        batches=len(batches),
+        planned_batches=plan.total_batches,
+        # Nothing is kept, so nothing is spent, and no window is asked for.
+        spent_micro_brl=0,
+        cap_micro_brl=None,
+        closes_in_seconds=None,
+    )
 
 
 def _show(plan: Plan, rehearsal: Rehearsal, seconds: float) -> None:

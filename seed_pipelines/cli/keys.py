@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict
+from itertools import chain
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -38,7 +39,8 @@ def status(environment: Environment, tenant: Tenant, as_json: AsJson = False) ->
         found = _mask_state(vault, environment, tenant, pinned=settings.key_version)
         found["data_key"] = _data_key_state(vault, connection, environment, tenant)
         found["signing_key"] = _signing_state(vault, environment)
-        found["doubts"] = [*found["doubts"], *found["data_key"].pop("doubts")]
+        of_parts = (found[part].pop("doubts") for part in ("data_key", "signing_key"))
+        found["doubts"] = [*found["doubts"], *chain.from_iterable(of_parts)]
     if as_json:
         typer.echo(json.dumps(found))
     else:
@@ -134,12 +136,15 @@ def _data_key_state(vault: "Vault", connection: "Connection", environment: str, 
     }
 
 
-def _signing_state(vault: "Vault", environment: str) -> "dict[str, object]":
+def _signing_state(vault: "Vault", environment: str) -> "dict[str, Any]":
     from seed_pipelines.evidence.signature import public_key_sha256
-    from seed_pipelines.outside.vault import report_key_name
+    from seed_pipelines.outside.vault import report_key_name, signing_findings_of
 
-    state, public = vault.key_state(report_key_name(environment)), vault.report_key(environment)
-    return {**asdict(state), "public_key_sha256": public_key_sha256(public.pem)}
+    state = vault.key_state(report_key_name(environment))
+    doubts = [f"Vault {why}. {what_to_do}" for why, what_to_do in signing_findings_of(state)]
+    # A key of another kind has no public half to name.
+    public = None if doubts else public_key_sha256(vault.report_key(environment).pem)
+    return {**asdict(state), "public_key_sha256": public, "doubts": doubts}
 
 
 def _after_mask_rotation(pinned: int) -> list[str]:
@@ -177,7 +182,7 @@ def _print_state(found: "Mapping[str, object]") -> None:
     signing = found["signing_key"]
     if isinstance(signing, dict):
         typer.echo(f"{'signing key':24}{signing['key']}, version {signing['latest_version']}")
-        typer.echo(f"{'its public key, SHA-256':24}{signing['public_key_sha256']}")
+        typer.echo(f"{'its public key, SHA-256':24}{signing['public_key_sha256'] or 'not known'}")
     doubts = found["doubts"]
     for doubt in doubts if isinstance(doubts, list) else []:
         typer.echo(f"a run would be refused: {doubt}", err=True)

@@ -1,4 +1,4 @@
-"""`seed-data manifest`: write, seal, check, show and compare manifests. Needs no database and no network."""
+"""`seed-data manifest`: write, seal, check, show and compare manifests. No database; no network but for --remote."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -71,15 +71,26 @@ def check(
         list[Path] | None, typer.Argument(help="Files or folders; the manifests folder if none is named.")
     ] = None,
     format_: Annotated[ProblemFormat, typer.Option("--format", help="How to report.")] = ProblemFormat.TEXT,
+    remote: Annotated[
+        str | None, typer.Option(help="Ask the API at this address, with the token of SEED_API_TOKEN. Default: none.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
 ) -> None:
     """Check manifests; every problem is reported with its line and column, and makes the exit code 2.
 
-    Example: seed-data manifest check manifests/dev --format github
-    """
-    from seed_pipelines.cli.manifest_files import check_files
+    With --remote it is the API that decides, by its version, and by the plan that the manifest comes to there.
 
-    checked = check_files(tuple(paths or ()))
+    Examples: seed-data manifest check manifests/dev --format github;
+    seed-data manifest check --remote https://seed.example.com
+    """
+    if remote is not None:
+        from seed_pipelines.cli.remote import check_there
+
+        checked = check_there(remote, tuple(paths or ()))
+    else:
+        from seed_pipelines.cli.manifest_files import check_files
+
+        checked = check_files(tuple(paths or ()))
     _report(checked, ProblemFormat.JSON if as_json else format_)
     if checked.problems:
         raise typer.Exit(2)

@@ -3,8 +3,15 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
-from seed_pipelines.errors import ManifestAlreadyThere, ManifestNotFound, ManifestRejected, PathOutsideManifests
+from seed_pipelines.errors import (
+    ManifestAlreadyThere,
+    ManifestNotFound,
+    ManifestRejected,
+    PathOutsideManifests,
+    SeedError,
+)
 from seed_pipelines.manifest.compare import ManifestChange, Measured, compare
 from seed_pipelines.manifest.load import Examined, examine, parse_manifest
 from seed_pipelines.manifest.model import Manifest, Mode
@@ -24,15 +31,36 @@ class Checked:
     problems: tuple[Problem, ...]
 
 
-def check_files(paths: tuple[Path, ...]) -> Checked:
+class Check(Protocol):
+    """What finds the problems of a manifest's bytes, here or by an API."""
+
+    def __call__(self, content: bytes, *, source: str, relative_path: str) -> tuple[Problem, ...]: ...
+
+
+def problems_here(content: bytes, *, source: str, relative_path: str) -> tuple[Problem, ...]:
+    """As this version sees them."""
+    return examine(content, source=source, relative_path=relative_path).problems
+
+
+def check_files(paths: tuple[Path, ...], *, check: Check = problems_here) -> Checked:
     """Check files and folders; the manifests folder of the settings where none is named."""
     sources: list[str] = []
     problems: list[Problem] = []
     for folder, relative in _manifests_at(paths or (from_environment().manifests,)):
         source = str(folder.root / relative)
         sources.append(source)
-        problems += _problems_of(folder, relative, source)
+        try:
+            content = folder.read(relative)
+        except (ManifestNotFound, PathOutsideManifests) as refusal:
+            problems.append(problem_at_top(source, refusal))
+            continue
+        problems += check(content, source=source, relative_path=relative)
     return Checked(sources=tuple(sources), problems=tuple(problems))
+
+
+def problem_at_top(source: str, refusal: SeedError) -> Problem:
+    """A refusal of a whole file, as a problem of it."""
+    return Problem(source=source, line=1, column=1, pointer="", rule=refusal.code, message=str(refusal))
 
 
 def read_valid(path: Path) -> Examined:
@@ -97,18 +125,6 @@ def _folder_of(path: Path) -> tuple[ManifestFolder, str]:
     """A file's manifests folder is two steps above it."""
     whole = path if len(path.parts) > 2 else path.absolute()
     return ManifestFolder(whole.parent.parent), f"{whole.parent.name}/{whole.name}"
-
-
-def _problems_of(folder: ManifestFolder, relative: str, source: str) -> tuple[Problem, ...]:
-    try:
-        content = folder.read(relative)
-    except (ManifestNotFound, PathOutsideManifests) as refusal:
-        return (_unreadable(source, refusal.code, str(refusal)),)
-    return examine(content, source=source, relative_path=relative).problems
-
-
-def _unreadable(source: str, rule: str, message: str) -> Problem:
-    return Problem(source=source, line=1, column=1, pointer="", rule=rule, message=message)
 
 
 def _content(path: Path) -> bytes:

@@ -39,6 +39,12 @@ MASKING_KEY = Check(
     why="without the key nothing may be written, since nothing is written unmasked",
     remedy="Correct the Vault settings, or make the tenant's key; in dev, look at .env.local.",
 )
+SIGNING_KEY = Check(
+    name="signing-key",
+    promise="the key that signs reports is protected, and signs",
+    why="a seed run whose report cannot be signed has no evidence, and must not begin",
+    remedy="Make the environment's signing key in Vault, and let the worker's policy use it (infra/vault).",
+)
 DATA_KEY = Check(
     name="data-key",
     promise="the key that encrypts the tenant's columns at rest opens, or can be made",
@@ -71,7 +77,7 @@ WINDOW = Check(
 )
 
 CHECKS = (
-    *(FLAG, REPORT_STORE, MASKING_KEY, TELEMETRY, DATABASE),
+    *(FLAG, REPORT_STORE, SIGNING_KEY, MASKING_KEY, TELEMETRY, DATABASE),
     *(*preflight.CHECKS, *MAPPED_CHECKS, DATA_KEY, ADMISSION, WINDOW),
 )
 
@@ -81,6 +87,7 @@ def examine(installation: Installation, plan: Plan) -> Iterator[CheckResult]:
     manifest = plan.manifest
     yield tried(FLAG, lambda: _assert_flag(installation, manifest))
     yield tried(REPORT_STORE, lambda: installation.report_store(manifest.metadata.environment).preflight())
+    yield tried(SIGNING_KEY, lambda: installation.assert_can_sign(manifest.metadata.environment))
     yield tried(MASKING_KEY, lambda: _use_key(installation, manifest))
     yield tried(TELEMETRY, lambda: _send_span(installation, manifest))
     yield from _of_database(installation, plan)

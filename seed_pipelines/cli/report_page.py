@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from html import escape
 
 from seed_pipelines.evidence.canonical import Json
+from seed_pipelines.evidence.verify import local_keys_of
 
 _BAR_HEIGHT, _GAP = 16, 6
 _LABEL_WIDTH, _PLOT_WIDTH, _VALUE_WIDTH = 190, 460, 230
@@ -59,9 +60,14 @@ def page_of(payload: Mapping[str, Json], *, location: str) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{escape(title)}</title><style>{_STYLE}</style></head>\n<body><h1>{escape(title)}</h1>\n"
         f'<p class="note">This page verified nothing. Verify the report with: '
-        f"<code>seed-data report verify {escape(location)}</code></p>\n{''.join(sections)}"
+        f"<code>seed-data report verify {escape(location)}</code></p>\n{_banner(payload)}{''.join(sections)}"
         f'<p class="note">{escape(_text(payload.get("statement")))}</p></body></html>\n'
     )
+
+
+def _banner(payload: Mapping[str, Json]) -> str:
+    local = " and ".join(local_keys_of(payload))
+    return f'<p class="bad">LOCAL DEVELOPMENT KEY for {escape(local)}: this report proves nothing.</p>' if local else ""
 
 
 def _section(title: str, body: str) -> str:

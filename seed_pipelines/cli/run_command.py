@@ -7,11 +7,11 @@ from uuid import uuid4
 
 from seed_pipelines.cli import dagster_home, doors, run_summary
 from seed_pipelines.cli.sightings import progress_of
-from seed_pipelines.control import datasets, runs
+from seed_pipelines.control import runs
+from seed_pipelines.control.default_key import default_key
 from seed_pipelines.control.runs import RunState, SeedRun
 from seed_pipelines.errors import ShardUnknown, WindowNotIgnorable
 from seed_pipelines.evidence.deliver import deliver_waiting
-from seed_pipelines.generate.vocabulary import vocabulary
 from seed_pipelines.outside.postgres import Connection, connected
 from seed_pipelines.plan import Plan
 from seed_pipelines.session import Installation
@@ -64,32 +64,10 @@ def run_manifest(given: str, wish: Wish, *, as_json: bool) -> int:
 
 
 def key_of(connection: Connection, plan: Plan, wish: Wish) -> str:
-    """The idempotency key: given, new for a reseed, else the manifest's hash.
-
-    A manifest that was published, then replaced by another, and is now back, is not what readers see: the generation
-    of the dataset in between makes its key a new one.
-    """
+    """The idempotency key: given, new for a reseed, else the manifest's own."""
     if wish.idempotency_key:
         return wish.idempotency_key
-    manifest = plan.manifest
-    if wish.reseed:
-        return f"reseed:{uuid4()}"
-    metadata = manifest.metadata
-    dataset = datasets.published(
-        connection, environment=metadata.environment, tenant=metadata.tenant, mode=manifest.mode
-    )
-    if dataset is None or dataset.manifest_hash == manifest.manifest_hash:
-        return _key_in_force(connection, plan, manifest.manifest_hash, dataset)
-    return f"{manifest.manifest_hash}:after-{dataset.generation}"
-
-
-def _key_in_force(connection: Connection, plan: Plan, key: str, dataset: datasets.Dataset | None) -> str:
-    """The key of the run that readers see, whoever launched it, so that nothing is done twice."""
-    if dataset is None:
-        ended = _run_of(connection, plan, key)
-        # Published once and purged since, or ended before it was published: the plain key is used up.
-        return f"{key}:{uuid4()}" if ended is not None and ended.is_finished else key
-    return runs.find(connection, dataset.seed_run_id).idempotency_key
+    return f"reseed:{uuid4()}" if wish.reseed else default_key(connection, plan)
 
 
 def assert_possible(plan: Plan, wish: Wish) -> None:
@@ -126,7 +104,13 @@ def _run_shards(
     settle_instance(installation)
     return run_shards(
         installation,
-        Launched(path=name, key=key, ignore_window=wish.ignore_window, wait=wish.wait),
+        Launched(
+            path=name,
+            key=key,
+            ignore_window=wish.ignore_window,
+            wait=wish.wait,
+            traceparent=installation.settings.traceparent,
+        ),
         shards=[wish.shard] if wish.shard else list(plan.shard_keys),
         workers=wish.workers,
         watching=progress_of(installation, plan, key=key, quiet=quiet),
@@ -134,11 +118,6 @@ def _run_shards(
 
 
 def _deliver(connection: Connection, installation: Installation) -> None:
-    for delivery in deliver_waiting(
-        connection,
-        store_of=installation.report_store,
-        signer_of=installation.signer,
-        vocabulary_sha256=vocabulary().sha256,
-    ):
+    for delivery in deliver_waiting(connection, store_of=installation.report_store, signer_of=installation.signer):
         if delivery.error is not None:
             print(f"{delivery.error.code}: {delivery.error}", file=sys.stderr)  # noqa: T201

@@ -152,7 +152,10 @@ def status(
         one = runs.find(connection, run_id_of(seed_run))
         shards = runs.shards_of(connection, one.id)
         spending = budget.spending_of(connection, one)
-        whole = show.run_object(one, shards, checkpoints.rows_of(connection, one), spending=spending)
+        batches = checkpoints.batch_states(connection, one.id)
+        whole = show.run_object(one, shards, checkpoints.rows_of(connection, one), spending=spending) | {
+            "batches": batches
+        }
     show.one_run(whole, as_json=as_json)
 
 

@@ -91,9 +91,13 @@ def waits(found: Sequence[Wait], *, as_json: bool) -> None:
             wait.reason,
             f"{wait.queued_at:%Y-%m-%d %H:%M:%S}",
             f"{wait.waited_seconds:.0f} s",
-            wait.outcome or "waits",
+            _outcome_of(wait),
         )
     Console().print(table)
+
+
+def _outcome_of(wait: Wait) -> str:
+    return f"{wait.outcome} ({wait.error_code})" if wait.error_code else wait.outcome or "waits"
 
 
 def run_object(
@@ -137,6 +141,8 @@ def one_run(run: Mapping[str, Any], *, as_json: bool) -> None:
     console.print(f"seed run    {run['seed_run_id']}", highlight=False, soft_wrap=True)
     for shard in run["shards"]:
         console.print(f"shard {shard['shard']}  {shard['state']}, attempt {shard['attempt']}")
+    if batches := run.get("batches"):
+        console.print("batches     " + ", ".join(f"{number:,} {state}" for state, number in batches.items()))
     if run["budget_micro_brl"] is not None:
         spent, cap = run["spent_micro_brl"] / 10**6, run["budget_micro_brl"] / 10**6
         console.print(f"spent       R$ {spent:,.6f} of R$ {cap:,.2f}", highlight=False)

@@ -5,11 +5,12 @@ comes back in time keeps its seed run, and so does one whose seal or publication
 the lease's row, and whoever marks looks at it again under a lock.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from seed_pipelines.control.runs import RunState, evict_workers
+from seed_pipelines.control import stops
+from seed_pipelines.control.runs import RunState, cancel_if_asked, evict_workers
 from seed_pipelines.outside.postgres import Connection, transaction, translated
 from seed_pipelines.sql import query
 
@@ -33,6 +34,8 @@ class AbandonedRun:
     manifest_hash: str
     flags: dict[str, bool | str]
     done_shards: tuple[str, ...]
+    # How often each shard was begun; one that never was is not there.
+    attempts: dict[str, int] = field(default_factory=dict)
 
 
 def found(
@@ -45,8 +48,16 @@ def found(
     return [AbandonedRun(**(row | {"done_shards": tuple(row["done_shards"])})) for row in rows]
 
 
+def to_request(connection: Connection, *, environment: str | None) -> list[AbandonedRun]:
+    """The marked seed runs of an environment, or of all, that nobody has gone on with since."""
+    with translated():
+        rows = connection.execute(query("runs_to_request"), {"environment": environment, "error_code": CODE}).fetchall()
+    return [AbandonedRun(**(row | {"done_shards": tuple(row["done_shards"])})) for row in rows]
+
+
 def mark(connection: Connection, seed_run_id: UUID, *, grace_seconds: float = GRACE_SECONDS) -> bool:
-    """Failed, with lease and slot given back; False where a worker is at work or has come back."""
+    """Failed, or cancelled where somebody had asked for it, with lease and slot given back; False where a worker is at
+    work or has come back."""
     values = {
         "seed_run_id": seed_run_id,
         "grace_seconds": grace_seconds,
@@ -66,6 +77,9 @@ def mark(connection: Connection, seed_run_id: UUID, *, grace_seconds: float = GR
         if not _is_abandoned(connection, values):
             return False
         connection.execute(query("shards_leave"), values)
+        stops.record(connection, values)
+        if cancel_if_asked(connection, seed_run_id):
+            return True
         connection.execute(query("run_stop_if_idle"), values)
         connection.execute(query("lease_release"), {"holder": seed_run_id})
         connection.execute(query("slot_release"), {"holder": seed_run_id})

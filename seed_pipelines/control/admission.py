@@ -1,7 +1,8 @@
 """Admission: may this plan take the place of what is published? Asked before anything is claimed or written.
 
-A manifest version for which a canary was begun is not run wider, as carga or dr, until that canary is published;
-environment dev is for trying things out and knows no such order.
+A manifest version for which a canary was begun is not run wider, as carga or dr, until that canary is published. Where
+the installation requires canaries, one that nobody began is missing too. Environment dev is for trying things out and
+knows no such order.
 """
 
 from seed_pipelines.control import datasets, mappings
@@ -36,5 +37,8 @@ def _assert_canary(connection: Connection, plan: Plan) -> None:
     }
     with translated():
         row = connection.execute(query("canary_of"), values).fetchone()
-    if row is not None and row["is_published"] is False:
-        raise CanaryMissing(metadata.environment, metadata.tenant, version=metadata.version)
+    is_published = row["is_published"] if row else None
+    if is_published is False or (is_published is None and plan.canary_required):
+        raise CanaryMissing(
+            metadata.environment, metadata.tenant, version=metadata.version, was_begun=is_published is not None
+        )

@@ -83,24 +83,26 @@ def spending_of(connection: Connection, run: SeedRun) -> Spending:
 
 @contextmanager
 def blamed(batch: Batch) -> Iterator[None]:
-    """Around the making of a batch: an error is told which batch it was."""
-    try:
-        yield
-    except Failed as error:
-        error.batch = (batch.entity, batch.shard, batch.number)
-        raise
-
-
-@contextmanager
-def faults_recorded(connection: Connection, run: SeedRun, batch: Batch, *, attempt: int) -> Iterator[None]:
-    """Around the writing of a batch: where it fails, code and SQLSTATE are kept, and no text; the error is told which
-    batch it was."""
+    """Around the making or the writing of a batch: an error that is the batch's own is told which one it was."""
     try:
         yield
     except Failed as error:
         if not isinstance(error, _NO_FAULTS):
             error.batch = (batch.entity, batch.shard, batch.number)
-            _record_failed(connection, run, batch, attempt=attempt, error=error)
+        raise
+
+
+@contextmanager
+def faults_recorded(connection: Connection, run: SeedRun, *, attempt: int) -> Iterator[None]:
+    """Around all batches of an entity: where one fails, code and SQLSTATE are kept, once, and no text.
+
+    A batch may fail while it is made, ahead of its turn: the error says whose it is.
+    """
+    try:
+        yield
+    except Failed as error:
+        if error.batch is not None:
+            _record_failed(connection, run, error.batch, attempt=attempt, error=error)
         raise
 
 
@@ -126,11 +128,24 @@ def _assert_few_faults(plan: Plan, faults: int) -> None:
         raise ErrorBudgetExhausted(faults, allowed=allowed, batches=plan.total_batches)
 
 
-def _record_failed(connection: Connection, run: SeedRun, batch: Batch, *, attempt: int, error: Failed) -> None:
-    fault = {"kind": "failed", "code": error.code, "sqlstate": getattr(error, "sqlstate", None), "elapsed_ms": None}
+def _record_failed(
+    connection: Connection, run: SeedRun, batch: tuple[str, str, int], *, attempt: int, error: Failed
+) -> None:
+    entity, shard, number = batch
+    values = {
+        "seed_run_id": run.id,
+        "entity": entity,
+        "shard": shard,
+        "number": number,
+        "attempt": attempt,
+        "kind": "failed",
+        "code": error.code,
+        "sqlstate": getattr(error, "sqlstate", None),
+        "elapsed_ms": None,
+    }
     try:
         with translated():
-            connection.execute(query("batch_fault_record"), _place(run, batch) | fault | {"attempt": attempt})
+            connection.execute(query("batch_fault_record"), values)
     except SeedError:
         # The database is away: the batch's own error is the one to report.
         return

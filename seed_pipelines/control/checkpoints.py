@@ -1,17 +1,23 @@
 """Checkpoints: which batches are in. Each is written in its batch's own transaction, so it never lies."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+from seed_pipelines.control import runs
+from seed_pipelines.control.budget import Spending
 from seed_pipelines.control.lease import Lease
 from seed_pipelines.control.runs import RunState, SeedRun
-from seed_pipelines.errors import CheckpointDiverged
+from seed_pipelines.errors import CheckpointDiverged, CheckpointsExpired
 from seed_pipelines.generate.digest import ContentDigest, dataset_hash
 from seed_pipelines.outside.postgres import Connection, translated
 from seed_pipelines.plan import Batch
 from seed_pipelines.sql import query
+
+# No checkpoint is kept, or gone on from, for longer.
+KEPT_DAYS = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,8 +29,38 @@ class Checkpoint:
     rows: int
     content_digest: str
     elapsed_ms: int
+    # How many loans of the batch the official calculation was asked about.
+    oracle_loans: int
     fence: int
     resume_token: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntityLoad:
+    """What became of one entity in one shard."""
+
+    entity: str
+    planned_rows: int
+    checkpoints: tuple[Checkpoint, ...]
+    resumed_batches: int
+    seconds: float
+    # None where the seed run was published before.
+    fence: int | None
+    sealed: bool
+    spending: Spending
+
+    @property
+    def rows(self) -> int:
+        return sum(checkpoint.rows for checkpoint in self.checkpoints)
+
+    @property
+    def oracle_loans(self) -> int:
+        """About how many loans the official calculation was asked, by whichever attempt; each had its consent."""
+        return sum(checkpoint.oracle_loans for checkpoint in self.checkpoints)
+
+    @property
+    def digest(self) -> ContentDigest:
+        return sum_of(checkpoint.content_digest for checkpoint in self.checkpoints)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +76,6 @@ class RunCheckpoint:
     fence: int
     attempt: int
     elapsed_ms: int
-    # How many loans of the batch the official calculation was asked about.
     oracle_loans: int
     committed_at: datetime
 
@@ -84,7 +119,14 @@ def rows_of(connection: Connection, run: SeedRun) -> dict[str, int]:
     return {entity: found[entity].rows if entity in found else 0 for entity in run.planned_rows}
 
 
-def missing(batches: Iterable[Batch], done: Iterable[Checkpoint]) -> list[Batch]:
+def batch_states(connection: Connection, seed_run_id: UUID) -> dict[str, int]:
+    """How many batches stand where: `reserved`, `failed`, `dead` or `written`."""
+    with translated():
+        rows = connection.execute(query("batch_states"), {"seed_run_id": seed_run_id}).fetchall()
+    return {row["state"]: row["batches"] for row in rows}
+
+
+def missing(batches: Iterable[Batch], done: Iterable[Checkpoint], *, path: str) -> list[Batch]:
     """The batches that have no checkpoint; raises CheckpointDiverged where one covers other rows than planned."""
     by_number = {checkpoint.number: checkpoint for checkpoint in done}
     found = []
@@ -93,7 +135,7 @@ def missing(batches: Iterable[Batch], done: Iterable[Checkpoint]) -> list[Batch]
         if checkpoint is None:
             found.append(batch)
         elif (checkpoint.first_row, checkpoint.rows) != (batch.first_row, batch.rows):
-            raise CheckpointDiverged(batch.entity, shard=batch.shard, number=batch.number)
+            raise CheckpointDiverged(batch.entity, shard=batch.shard, number=batch.number, path=path)
     return found
 
 
@@ -115,6 +157,39 @@ def sum_of(digests: Iterable[str]) -> ContentDigest:
     for digest in digests:
         total = total.combine(ContentDigest.parse(digest))
     return total
+
+
+def assert_fresh(connection: Connection, run: SeedRun) -> None:
+    """Raise CheckpointsExpired where the seed run has one that is older than they are kept."""
+    values = {"seed_run_id": run.id, "kept_days": KEPT_DAYS}
+    with translated():
+        row = connection.execute(query("checkpoints_expired"), values).fetchone()
+    if row and row["are_expired"]:
+        raise CheckpointsExpired(str(run.id), days=KEPT_DAYS, path=run.manifest_path)
+
+
+@contextmanager
+def expired_end(connection: Connection) -> Iterator[None]:
+    """Around a claim: a seed run whose checkpoints are expired ends, once the claim has been taken back."""
+    try:
+        yield
+    except CheckpointsExpired as error:
+        runs.end(connection, UUID(error.seed_run_id), RunState.ABORTED, code=error.code, detail=str(error))
+        raise
+
+
+def end_expired(connection: Connection, *, environment: str | None) -> list[UUID]:
+    """End the stopped seed runs whose checkpoints are expired; those that ended."""
+    with translated():
+        rows = connection.execute(
+            query("runs_expired"), {"environment": environment, "kept_days": KEPT_DAYS}
+        ).fetchall()
+    ended = []
+    for row in rows:
+        why = CheckpointsExpired(str(row["id"]), days=KEPT_DAYS, path=row["manifest_path"])
+        if runs.end(connection, row["id"], RunState.ABORTED, code=why.code, detail=str(why)):
+            ended.append(row["id"])
+    return ended
 
 
 def record(

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from seed_pipelines.control import dead_letters, runs
 from seed_pipelines.control.runs import RunState
+from seed_pipelines.control.stops import Place
 from seed_pipelines.errors import (
     BudgetExhausted,
     CheckpointDiverged,
@@ -43,7 +44,9 @@ def stop(connection: Connection, seed_run_id: UUID, *, worker: str, error: BaseE
     if isinstance(error, SeedRunCancelled):
         stopped = runs.end(connection, seed_run_id, RunState.CANCELLED, code=error.code, detail=str(error))
     elif isinstance(error, _ENDING):
-        stopped = runs.end(connection, seed_run_id, RunState.ABORTED, code=error.code, detail=str(error))
+        stopped = runs.end(
+            connection, seed_run_id, RunState.ABORTED, code=error.code, detail=str(error), batch=_batch_of(error)
+        )
     else:
         stopped = _leave_shard(connection, seed_run_id, worker=worker, error=error)
     return ending_of(connection, seed_run_id) if stopped else None
@@ -69,4 +72,12 @@ def _leave_shard(connection: Connection, seed_run_id: UUID, *, worker: str, erro
     if isinstance(error, Failed):
         dead_letters.bury(connection, seed_run_id, error)
     state = RunState.PAUSED if isinstance(error, Stopped | StoppedByFlag) else RunState.FAILED
-    return runs.leave_shard(connection, seed_run_id, worker=worker, state=state, code=code, detail=detail)
+    return runs.leave_shard(
+        connection, seed_run_id, worker=worker, state=state, code=code, detail=detail, batch=_batch_of(error)
+    )
+
+
+def _batch_of(error: BaseException) -> Place | None:
+    if isinstance(error, BudgetExhausted):
+        return error.entity, error.shard, error.number
+    return error.batch if isinstance(error, Failed) else None

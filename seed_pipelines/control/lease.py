@@ -32,6 +32,9 @@ from seed_pipelines.sql import query
 
 TTL_SECONDS = 60
 
+# Who has no seed run yet is nobody's holder.
+_NOBODY = UUID(int=0)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
@@ -70,12 +73,27 @@ def guard(connection: Connection, lease: Lease, *, shard: str, attempt: int) -> 
     values = _values(lease) | {"shard": shard}
     row = connection.execute(query("batch_guard"), values).fetchone()
     state = row or connection.execute(query("batch_state"), values).fetchone() or {}
-    if state.get("cancel_requested") or state.get("state") == RunState.CANCELLED:
-        raise SeedRunCancelled(str(lease.holder))
+    _assert_not_cancelled(lease, state)
     if row is None:
         raise LeaseLost
     if row["attempt"] != attempt:
         raise ShardSuperseded(shard, attempt=attempt)
+    if row["state"] != RunState.RUNNING:
+        raise WrongState(str(lease.holder), state=row["state"])
+    now: datetime = row["now"]
+    return now
+
+
+def assert_wanted(connection: Connection, lease: Lease) -> datetime:
+    """Between batches, often: does the seed run still run? Holds nothing. Returns the database's time.
+
+    Raises SeedRunCancelled, WrongState or LeaseLost.
+    """
+    with translated():
+        row = connection.execute(query("batch_state"), _values(lease)).fetchone()
+    if row is None:
+        raise LeaseLost
+    _assert_not_cancelled(lease, row)
     if row["state"] != RunState.RUNNING:
         raise WrongState(str(lease.holder), state=row["state"])
     now: datetime = row["now"]
@@ -136,6 +154,17 @@ def assert_free(connection: Connection, run: SeedRun) -> None:
         raise _held_elsewhere(run, row)
 
 
+def assert_room(connection: Connection, *, environment: str, tenant: str) -> None:
+    """Raises EnvironmentFull or QueuedBehind where a seed run that is new would get no slot now. Takes nothing."""
+    values = {"environment": environment, "tenant": tenant, "holder": _NOBODY}
+    with translated():
+        row = connection.execute(query("queue_ahead"), values).fetchone() or {}
+        holders = connection.execute(query("slot_holders"), values).fetchall()
+    if row["free_slots"] < 1:
+        raise EnvironmentFull(environment, holders=tuple(str(holder["holder"]) for holder in holders))
+    _assert_first(row, environment=environment, tenant=tenant)
+
+
 def release(connection: Connection, run: SeedRun) -> None:
     """Give back the lease and the slot of a seed run; the fence stays where it is."""
     with translated(), connection.transaction():
@@ -150,11 +179,21 @@ def _keep(dsn: str, lease: Lease, ttl_seconds: float, ended: threading.Event) ->
             renew(beside, lease, ttl_seconds=ttl_seconds)
 
 
+def _assert_not_cancelled(lease: Lease, state: dict[str, Any]) -> None:
+    if state.get("cancel_requested") or state.get("state") == RunState.CANCELLED:
+        raise SeedRunCancelled(str(lease.holder))
+
+
 def _let_others_first(connection: Connection, run: SeedRun, values: dict[str, Any]) -> None:
     """Nobody jumps the queue: a slot that is free is for those who wait for it."""
     row = connection.execute(query("queue_ahead"), values).fetchone()
-    if row is not None and (row["ahead_of_tenant"] or 0 < row["free_slots"] <= row["ahead"]):
-        raise QueuedBehind(run.environment, run.tenant, ahead=row["ahead"])
+    if row is not None:
+        _assert_first(row, environment=run.environment, tenant=run.tenant)
+
+
+def _assert_first(row: dict[str, Any], *, environment: str, tenant: str) -> None:
+    if row["ahead_of_tenant"] or 0 < row["free_slots"] <= row["ahead"]:
+        raise QueuedBehind(environment, tenant, ahead=row["ahead"])
 
 
 def _take(connection: Connection, run: SeedRun, values: dict[str, Any]) -> dict[str, Any]:

@@ -32,23 +32,54 @@ class WaitingReport:
 
     seed_run_id: UUID
     environment: str
+    tenant: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChainedReport:
+    """A seed run that ended, and where its report lies; `uri` is None while it waits."""
+
+    seed_run_id: UUID
+    state: str
+    uri: str | None
+    queued_at: datetime
+    written_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OverdueReport:
-    """A seed run that ended and has no report, though its time is over."""
+    """A seed run without a report, though its time is over.
+
+    It ended at `queued_at`, or it failed then and waits to be gone on with or cancelled: before that it has no report.
+    """
 
     seed_run_id: UUID
     environment: str
     tenant: str
     queued_at: datetime
+    has_failed: bool
 
 
-def waiting(connection: Connection, *, limit: int = 100) -> list[WaitingReport]:
-    """What has to be written, oldest first."""
+def waiting(connection: Connection) -> list[WaitingReport]:
+    """What has to be written next: the oldest of each tenant and environment, oldest first."""
     with translated():
-        rows = connection.execute(query("reports_waiting"), {"limit": limit}).fetchall()
+        rows = connection.execute(query("reports_waiting")).fetchall()
     return [WaitingReport(**row) for row in rows]
+
+
+def count_waiting(connection: Connection) -> int:
+    """How many reports wait, those that wait for an earlier one among them."""
+    with translated():
+        row = connection.execute(query("reports_count_waiting")).fetchone()
+    return int(row["reports"]) if row else 0
+
+
+def chain_of(connection: Connection, *, environment: str, tenant: str) -> list[ChainedReport]:
+    """The reports of a tenant in the order of their chain, those that wait among them."""
+    values = {"environment": environment, "tenant": tenant}
+    with translated():
+        rows = connection.execute(query("reports_of_tenant"), values).fetchall()
+    return [ChainedReport(**row) for row in rows]
 
 
 def mark_written(connection: Connection, seed_run_id: UUID, *, uri: str, sha256: str) -> None:

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from seed_pipelines.control import mapped_rows, mappings
+from seed_pipelines.control import checkpoints, mapped_rows, mappings
 from seed_pipelines.control.mappings import MappedRun
 from seed_pipelines.errors import (
     DatabaseRefused,
@@ -26,8 +26,8 @@ from seed_pipelines.errors import (
 from seed_pipelines.outside.postgres import Connection, transaction, translated
 from seed_pipelines.sql import query
 
-# A checkpoint of a seed run that ended is kept no longer.
-CHECKPOINTS_KEPT_DAYS = 30
+# So long an API request that is sent again gets the same answer.
+API_ANSWERS_KEPT_DAYS = 7
 
 _LOCK_TIMEOUT_MS = 500
 _FOREIGN_KEY_VIOLATION = "23503"
@@ -142,12 +142,20 @@ def purge(connection: Connection, name: DatasetName, *, reason: Literal["expired
     return gone
 
 
-def purge_checkpoints(connection: Connection, *, kept_days: int = CHECKPOINTS_KEPT_DAYS) -> int:
-    """Delete the checkpoints of reported seed runs that ended so long ago, or were followed by another publication."""
+def purge_checkpoints(connection: Connection, *, kept_days: int = checkpoints.KEPT_DAYS) -> int:
+    """Delete checkpoints of reported seed runs: those so old, and all where another publication followed."""
     with transaction(connection):
         connection.execute(query("long_statement"))
         row = connection.execute(query("purge_checkpoints"), {"kept_days": kept_days}).fetchone()
     return int(row["batches"]) if row else 0
+
+
+def purge_api_rows(connection: Connection) -> int:
+    """Delete answers of the API that nobody will ask for again, and quotas that are whole again."""
+    with transaction(connection):
+        connection.execute(query("long_statement"))
+        answers = connection.execute(query("purge_api_answers"), {"kept_days": API_ANSWERS_KEPT_DAYS}).rowcount
+        return answers + connection.execute(query("purge_api_quotas")).rowcount
 
 
 def _hold_off(connection: Connection, name: DatasetName) -> None:

@@ -9,9 +9,6 @@ from seed_pipelines.manifest.model import RateLimit
 from seed_pipelines.outside.postgres import Connection, translated
 from seed_pipelines.sql import query
 
-# No reservation is ever further away than this; anything beyond is a clock that was set back.
-_HORIZON_SECONDS = 600.0
-
 
 def reserve(connection: Connection, run: SeedRun, rate: RateLimit) -> float:
     """Reserve one write; returns the seconds to wait before it."""
@@ -21,10 +18,8 @@ def reserve(connection: Connection, run: SeedRun, rate: RateLimit) -> float:
         "tenant": run.tenant,
         "interval_seconds": interval,
         "burst_seconds": (rate.burst or rate.limit) * interval,
-        "horizon_seconds": _HORIZON_SECONDS,
     }
     with translated():
-        connection.execute(query("rate_heal"), values)
         row = connection.execute(query("rate_reserve"), values).fetchone()
     return float(row["wait_seconds"]) if row else 0.0
 

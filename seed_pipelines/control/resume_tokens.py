@@ -44,7 +44,7 @@ def assert_bound(keys: FieldKeys, run: SeedRun, done: Sequence[Checkpoint], *, e
             checkpoint.content_digest,
         )
         if _opened(checkpoint.resume_token, key) != _text(run, facts):
-            raise CheckpointDiverged(entity, shard=shard, number=checkpoint.number)
+            raise CheckpointDiverged(entity, shard=shard, number=checkpoint.number, path=run.manifest_path)
 
 
 def _opened(token: bytes, key: PgpKey) -> str | None:

@@ -3,6 +3,7 @@
 The attempt number of a shard is its fence: once a newer attempt has begun, no older one can write.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -12,6 +13,9 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from seed_pipelines.catalog import ENTITIES
+from seed_pipelines.control import stops
+from seed_pipelines.control.limits import limits_of
+from seed_pipelines.control.stops import Place
 from seed_pipelines.errors import (
     IdempotencyKeyReused,
     SeedError,
@@ -21,7 +25,6 @@ from seed_pipelines.errors import (
     ShardSuperseded,
     TelemetryIncomplete,
 )
-from seed_pipelines.manifest.model import Manifest
 from seed_pipelines.outside.postgres import Connection, translated
 from seed_pipelines.outside.telemetry import TelemetryState
 from seed_pipelines.plan import ID_SPAN, Plan
@@ -29,6 +32,7 @@ from seed_pipelines.sql import query
 
 # A worker sends a batch out of memory: one that is silent for so long in the middle of it is not at work.
 _STALLED_SECONDS = 5.0
+_TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 class RunState(StrEnum):
@@ -56,6 +60,7 @@ class RunRequest:
     idempotency_key: str
     manifest_path: str
     generator_version: str
+    vocabulary_sha256: str
     key_check: str
     # Where the masking key came from; nothing of it is secret.
     mask_key: dict[str, str | int | None]
@@ -84,6 +89,8 @@ class SeedRun:
     salt_version: str
     reference_datetime: datetime
     generator_version: str
+    # None where it was claimed before it was kept.
+    vocabulary_sha256: str | None
     key_check: str
     mask_key: dict[str, str | int | None]
     preflight: list[dict[str, Any]]
@@ -107,6 +114,16 @@ class SeedRun:
     @property
     def is_finished(self) -> bool:
         return self.finished_at is not None
+
+    @property
+    def trace_id(self) -> str | None:
+        """Which trace its spans are in; None where an early version kept something that names none."""
+        return self.traceparent.split("-")[1] if _TRACEPARENT.fullmatch(self.traceparent) else None
+
+    @property
+    def span_id(self) -> str | None:
+        """The span of whoever claimed it."""
+        return self.traceparent.split("-")[2] if self.trace_id else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,23 +212,35 @@ def published_instead(connection: Connection, run: SeedRun, error: SeedError) ->
     return now
 
 
-def end(connection: Connection, seed_run_id: UUID, state: RunState, *, code: str, detail: str) -> bool:
+def end(
+    connection: Connection, seed_run_id: UUID, state: RunState, *, code: str, detail: str, batch: Place | None = None
+) -> bool:
     """Cancelled or aborted, for good: the build is dropped, the lease and the slot given back. False: it had ended."""
     values = {"seed_run_id": seed_run_id, "state": state, "error_code": code, "error_detail": detail}
     with translated(), connection.transaction():
-        if connection.execute(query("run_end"), values).fetchone() is None:
+        connection.execute(query("run_hold"), values)
+        if not stops.record(connection, values, batch=batch):
             return False
+        connection.execute(query("run_end"), values)
         connection.execute(query("build_discard"), {"seed_run_id": seed_run_id})
         connection.execute(query("lease_release"), {"holder": seed_run_id})
         connection.execute(query("slot_release"), {"holder": seed_run_id})
     return True
 
 
+def cancel_if_asked(connection: Connection, seed_run_id: UUID) -> bool:
+    """End a seed run that somebody asked to cancel and whose workers did not live to see it. False: nobody asked."""
+    run = find(connection, seed_run_id)
+    if run.cancel_requested_at is None:
+        return False
+    reason = SeedRunCancelled(str(run.id))
+    return end(connection, run.id, RunState.CANCELLED, code=reason.code, detail=str(reason))
+
+
 def request_cancel(connection: Connection, seed_run_id: UUID) -> bool:
     """Ask for a stop at the next batch boundary; False where the run has ended."""
     with translated():
-        row = connection.execute(query("run_request_cancel"), {"seed_run_id": seed_run_id}).fetchone()
-    return row is not None
+        return connection.execute(query("run_request_cancel"), {"seed_run_id": seed_run_id}).fetchone() is not None
 
 
 def abort_left_behind(connection: Connection, run: SeedRun, *, code: str, detail: str) -> list[UUID]:
@@ -291,16 +320,29 @@ def finish_shard(connection: Connection, run: SeedRun, shard: str, *, attempt: i
 
 
 def leave_shard(
-    connection: Connection, seed_run_id: UUID, *, worker: str, state: RunState, code: str, detail: str
+    connection: Connection,
+    seed_run_id: UUID,
+    *,
+    worker: str,
+    state: RunState,
+    code: str,
+    detail: str,
+    batch: Place | None = None,
 ) -> bool:
     """A worker goes away without having finished. If no other is at work, the run is failed or paused and gives back
     its lease and its slot; else the others go on, and False comes back."""
     values = {"seed_run_id": seed_run_id, "worker": worker, "state": state, "error_code": code, "error_detail": detail}
     with translated(), connection.transaction():
         connection.execute(query("run_hold"), values)
-        connection.execute(query("shard_leave"), values)
+        if was_at_work := connection.execute(query("shard_leave"), values).rowcount > 0:
+            stops.record(connection, values, batch=batch)
+        is_idle = not any(shard.state == "active" for shard in shards_of(connection, seed_run_id))
+        if is_idle and cancel_if_asked(connection, seed_run_id):
+            return True
         if connection.execute(query("run_stop_if_idle"), values).fetchone() is None:
             return False
+        if not was_at_work:
+            stops.record(connection, values, batch=batch)
         connection.execute(query("lease_release"), {"holder": seed_run_id})
         connection.execute(query("slot_release"), {"holder": seed_run_id})
     return True
@@ -323,26 +365,24 @@ def database_now(connection: Connection) -> datetime:
     return now
 
 
-def _whose(plan: Plan) -> dict[str, str]:
-    metadata = plan.manifest.metadata
-    return {"environment": metadata.environment, "tenant": metadata.tenant}
-
-
 def _claim_values(plan: Plan, request: RunRequest) -> dict[str, Any]:
     metadata = plan.manifest.metadata
-    return _whose(plan) | {
+    return {
+        "environment": metadata.environment,
+        "tenant": metadata.tenant,
         "id": request.seed_run_id,
         "tenant_id": UUID(bytes=plan.tenant_id),
         "mode": plan.manifest.mode,
         "idempotency_key": request.idempotency_key,
         "manifest_path": request.manifest_path,
-        "limits": Jsonb(_limits(plan.manifest)),
+        "limits": Jsonb(limits_of(plan.manifest)),
         "manifest_hash": plan.manifest.manifest_hash,
         "manifest_version": metadata.version,
         "schema_version": metadata.schema_version,
         "salt_version": metadata.salt_version,
         "reference_datetime": metadata.reference_datetime,
         "generator_version": request.generator_version,
+        "vocabulary_sha256": request.vocabulary_sha256,
         "key_check": request.key_check,
         "mask_key": Jsonb(request.mask_key),
         "preflight": Jsonb(list(request.preflight)),
@@ -355,22 +395,4 @@ def _claim_values(plan: Plan, request: RunRequest) -> dict[str, Any]:
         "planned_cost_micro_brl": plan.cost_micro_brl,
         "flags": Jsonb(request.flags),
         "traceparent": request.traceparent,
-    }
-
-
-def _limits(manifest: Manifest) -> dict[str, Any]:
-    """What the manifest allows and aims at, as a report says it; decimals as text."""
-    rate, slo = manifest.rate_limit, manifest.slo
-    return {
-        "caps": {entity: volume.cap for entity, volume in manifest.volumetry.items()},
-        "rate_limit": {"limit": rate.limit, "window_seconds": rate.window_seconds, "burst": rate.burst},
-        "budget": {
-            "cap_micro_brl": manifest.budget.cost_cap_micro_brl,
-            "error_budget_pct": str(manifest.budget.error_budget_pct),
-        },
-        "slo": {
-            "p95_target_ms": slo.p95_target_ms,
-            "p99_target_ms": slo.p99_target_ms,
-            "throughput_target_rps": str(slo.throughput_target_rps),
-        },
     }

@@ -1,14 +1,16 @@
 """All that the control plane knows of a seed run that ended, as a report says it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from seed_pipelines.control import checkpoints, outbox, runs
+from seed_pipelines.control import checkpoints, outbox, runs, stops
 from seed_pipelines.control.budget import Spending, spending_of
 from seed_pipelines.control.checkpoints import RunCheckpoint
 from seed_pipelines.control.recovery import recovery_of
 from seed_pipelines.control.runs import RunState, SeedRun
+from seed_pipelines.control.stops import Stop
 from seed_pipelines.errors import WrongState
 from seed_pipelines.evidence.facts import (
     BatchFact,
@@ -37,13 +39,12 @@ _OUTCOMES = {
 }
 
 
-def evidence_of(connection: Connection, seed_run_id: UUID, *, vocabulary_sha256: str) -> RunEvidence:
+def evidence_of(connection: Connection, seed_run_id: UUID) -> RunEvidence:
     """The evidence of one seed run; raises WrongState where it goes on."""
     run = runs.find(connection, seed_run_id)
     if run.finished_at is None:
         raise WrongState(str(run.id), state=run.state)
     done = checkpoints.of_run(connection, run.id)
-    _, trace_id, span_id, _ = run.traceparent.split("-")
     return RunEvidence(
         run_id=str(run.id),
         tenant=run.tenant,
@@ -67,14 +68,14 @@ def evidence_of(connection: Connection, seed_run_id: UUID, *, vocabulary_sha256:
         slo=_slo(run, done),
         batches=tuple(_batch(checkpoint) for checkpoint in done),
         checkpoints=tuple(_checkpoint(checkpoint) for checkpoint in done),
-        errors=_errors(run),
+        errors=_errors(run, stops.of_run(connection, run.id)),
         preflight=tuple(PreflightFact(**fact) for fact in run.preflight),
         masking_key=_masking_key(run),
         generator_version=run.generator_version,
-        vocabulary_sha256=vocabulary_sha256,
+        vocabulary_sha256=run.vocabulary_sha256,
         dataset_hash=run.dataset_hash,
-        otel_trace_id=trace_id,
-        otel_span_id=span_id,
+        otel_trace_id=run.trace_id,
+        otel_span_id=run.span_id,
         telemetry=_telemetry(run.telemetry),
         previous_report_hash=outbox.previous_sha256(
             connection, environment=run.environment, tenant=run.tenant, seed_run_id=run.id
@@ -148,8 +149,22 @@ def _checkpoint(checkpoint: RunCheckpoint) -> CheckpointFact:
     )
 
 
-def _errors(run: SeedRun) -> tuple[Problem, ...]:
-    return (problem_of_code(run.error_code, run.error_detail or ""),) if run.error_code else ()
+def _errors(run: SeedRun, found: Sequence[Stop]) -> tuple[Problem, ...]:
+    """Every stop; of a seed run that ended before stops were kept, what its row says of the last one."""
+    if not found and run.error_code:
+        return (problem_of_code(run.error_code, run.error_detail or ""),)
+    return tuple(_problem(stop) for stop in found)
+
+
+def _problem(stop: Stop) -> Problem:
+    return replace(
+        problem_of_code(stop.code, stop.detail),
+        state=stop.state,
+        occurred_at=stop.stopped_at,
+        shard=stop.shard,
+        entity=stop.entity,
+        batch=stop.number,
+    )
 
 
 def _masking_key(run: SeedRun) -> MaskingKey:

@@ -2,22 +2,28 @@
 
 A report is marked as written only after the store has it and it was read back and verified. A crash in between finds
 the same report in the store at the next call. Two callers at once write one report: the second finds it there. One
-report that cannot be written, for whatever reason, a fault of our own included, does not keep the others from it.
+report that cannot be written, for whatever reason, a fault of our own included, keeps only those after it in its own
+tenant's chain. A store or a Vault that gives no answer is left alone for the rest of the call, and no report is begun
+once the call's time is over: the next call goes on.
 """
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from uuid import UUID
 
 from seed_pipelines.control import outbox
 from seed_pipelines.control.outbox import WaitingReport
-from seed_pipelines.errors import SeedError
+from seed_pipelines.errors import ReportNotStored, ReportStoreUnreachable, SeedError, VaultUnavailable
 from seed_pipelines.evidence.collect import evidence_of
 from seed_pipelines.evidence.signature import Signer
 from seed_pipelines.evidence.worm import preserve
 from seed_pipelines.outside.postgres import Connection
 from seed_pipelines.outside.report_store import ReportStore
 from seed_pipelines.redaction import shown
+
+# A tick of the sensor has 60 s: a report that is begun last may still need 20 s to find that its store is silent.
+TIME_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +32,7 @@ class Delivery:
 
     seed_run_id: UUID
     environment: str
-    tenant: str | None = None
+    tenant: str
     uri: str | None = None
     error: SeedError | None = None
 
@@ -36,15 +42,31 @@ def deliver_waiting(
     *,
     store_of: Callable[[str], ReportStore],
     signer_of: Callable[[str], Signer],
-    vocabulary_sha256: str,
-    limit: int = 100,
+    seconds: float = TIME_SECONDS,
+    limit: int = 1000,
 ) -> list[Delivery]:
-    """Write the reports that wait, oldest first. One that cannot be written waits on, and so do those after it in its
-    tenant's chain; the others go ahead."""
-    return [
-        _deliver(connection, report, store_of=store_of, signer_of=signer_of, vocabulary_sha256=vocabulary_sha256)
-        for report in outbox.waiting(connection, limit=limit)
-    ]
+    """Write the reports that wait, `limit` at most, one of each tenant in turn, oldest first.
+
+    One that cannot be written waits on, and so do those after it in its tenant's chain; the others go ahead.
+    """
+    ends, deliveries, silent = time.monotonic() + seconds, list[Delivery](), set[str]()
+    for waiting in _in_turn(connection, deliveries):
+        if time.monotonic() >= ends or len(deliveries) >= limit:
+            break
+        if waiting.environment not in silent:
+            deliveries.append(_deliver(connection, waiting, store_of=store_of, signer_of=signer_of))
+            silent |= {waiting.environment} if _is_silence(deliveries[-1].error) else set()
+    return deliveries
+
+
+def _in_turn(connection: Connection, deliveries: list[Delivery]) -> Iterator[WaitingReport]:
+    """The heads of all chains, and again as long as any was written; a chain whose head was not stays where it is."""
+    written = -1
+    while written < (written := sum(1 for delivery in deliveries if delivery.error is None)):
+        stuck = {(each.environment, each.tenant) for each in deliveries if each.error is not None}
+        for waiting in outbox.waiting(connection):
+            if (waiting.environment, waiting.tenant) not in stuck:
+                yield waiting
 
 
 def _deliver(
@@ -53,11 +75,10 @@ def _deliver(
     *,
     store_of: Callable[[str], ReportStore],
     signer_of: Callable[[str], Signer],
-    vocabulary_sha256: str,
 ) -> Delivery:
-    seed_run_id, environment = waiting.seed_run_id, waiting.environment
+    seed_run_id, environment, tenant = waiting.seed_run_id, waiting.environment, waiting.tenant
     try:
-        evidence = evidence_of(connection, seed_run_id, vocabulary_sha256=vocabulary_sha256)
+        evidence = evidence_of(connection, seed_run_id)
         signer = signer_of(environment)
         stored = preserve(
             evidence,
@@ -67,5 +88,12 @@ def _deliver(
         )
         outbox.mark_written(connection, seed_run_id, uri=stored.uri, sha256=stored.sha256)
     except Exception as error:
-        return Delivery(seed_run_id=seed_run_id, environment=environment, error=shown(error))
-    return Delivery(seed_run_id=seed_run_id, environment=environment, tenant=evidence.tenant, uri=stored.uri)
+        return Delivery(seed_run_id=seed_run_id, environment=environment, tenant=tenant, error=shown(error))
+    return Delivery(seed_run_id=seed_run_id, environment=environment, tenant=tenant, uri=stored.uri)
+
+
+def _is_silence(error: SeedError | None) -> bool:
+    """Whether it would cost the next report of the environment as much time to hear nothing, too."""
+    if isinstance(error, ReportNotStored):
+        return error.is_silent
+    return isinstance(error, ReportStoreUnreachable | VaultUnavailable)

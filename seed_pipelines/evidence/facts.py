@@ -11,12 +11,10 @@ from enum import StrEnum
 
 
 class Outcome(StrEnum):
-    """How a seed run ended."""
+    """How a seed run ended. One that failed has not: it goes on, is cancelled, or is aborted after a while."""
 
     # Every row is in and readers see the new dataset.
     PUBLISHED = "published"
-    # It stopped at an error; what is committed can be resumed.
-    FAILED = "failed"
     # Somebody asked for it to stop.
     CANCELLED = "cancelled"
     # It was ended by a limit, and its build was dropped.
@@ -91,12 +89,17 @@ class CheckpointFact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """Problem Details (RFC 9457) of an error that ended the run or a batch."""
+    """Problem Details (RFC 9457) of an error that failed, paused or ended the run, and when and where it did."""
 
     type: str
     title: str
     status: int
     detail: str
+    state: str | None = None
+    occurred_at: datetime | None = None
+    shard: str | None = None
+    entity: str | None = None
+    batch: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,9 +138,9 @@ class TelemetryFact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecoveryFact:
-    """The longest time without a new durable checkpoint, and the time until the dataset was there."""
+    """The longest time without a new durable checkpoint, None where nobody knows, and until the dataset was there."""
 
-    rpo_ms: int
+    rpo_ms: int | None
     rto_ms: int
     objectives_met: bool
 

@@ -17,7 +17,7 @@ from seed_pipelines.evidence.facts import Problem, RunEvidence
 from seed_pipelines.evidence.signature import NO_KEY, Signature, Signer, SigningKey
 from seed_pipelines.redaction import scrubbed
 
-REPORT_VERSION = "1.0.0"
+REPORT_VERSION = "1.1.0"
 
 STATEMENT = (
     "The data of this seed run are 100 % synthetic: no source data were read, and they describe no real person. A CPF "

@@ -59,6 +59,9 @@ class Signer(Protocol):
     def public_key_pem(self) -> bytes:
         """What verifies its signatures."""
 
+    def public_key_pem_at(self, key_version: int) -> bytes:
+        """What verifies the signatures of an older version of its key, or of this one."""
+
     def sign(self, digest: bytes) -> Signature: ...
 
 
@@ -82,6 +85,9 @@ class DevSigner:
     @property
     def public_key_pem(self) -> bytes:
         return public_pem(self._private_key.public_key())
+
+    def public_key_pem_at(self, key_version: int) -> bytes:
+        return self.public_key_pem
 
     def sign(self, digest: bytes) -> Signature:
         value = self._private_key.sign(digest, _PADDING, Prehashed(hashes.SHA256()))

@@ -14,6 +14,7 @@ from seed_pipelines.evidence.canonical import Json, canonical_bytes, is_canonica
 from seed_pipelines.evidence.report import ENVELOPE_FIELDS, PAYLOAD_FIELDS
 from seed_pipelines.evidence.signature import NOT_SIGNED, RSA_PSS_SHA256, is_signed_by, public_key_sha256
 
+_DEV, _ENV_LOCAL = "dev", "env_local"
 _SIGNATURE_FIELDS = frozenset({"algorithm", "key", "key_version", "public_key_sha256", "value"})
 
 
@@ -78,6 +79,13 @@ def payload_of(content: bytes) -> Mapping[str, Json]:
     return payload
 
 
+def local_keys_of(payload: Mapping[str, Json]) -> tuple[str, ...]:
+    """Which keys of the machine that ran the seed run had a part in it: whoever had the machine had them."""
+    masking, flags = _mapping(payload.get("masking_key")), _mapping(payload.get("flags"))
+    parts = {"masking": masking.get("source") == _ENV_LOCAL, "signing": flags.get("local_signing_key") is True}
+    return tuple(part for part, is_local in parts.items() if is_local)
+
+
 def _shape(envelope: Json) -> Check:
     return Check(name="shape", ok=not (wrong := _wrong_shape(envelope)), detail=wrong or "every field is there")
 
@@ -137,6 +145,7 @@ def _signature(signature: Mapping[str, Json], *, digest: bytes, public_key_pem: 
 
 def _content_checks(envelope: Mapping[str, Json]) -> Iterator[Check]:
     payload = _mapping(envelope["payload"])
+    yield _keys(payload)
     batches, checkpoints = _objects(payload["batches"]), _objects(payload["checkpoints"])
     written: Counter[Json] = Counter()
     for batch in batches:
@@ -152,6 +161,16 @@ def _content_checks(envelope: Mapping[str, Json]) -> Iterator[Check]:
     if payload["outcome"] == "published":
         ok = payload["planned_rows"] == payload["actual_rows"] and payload["dataset_hash"] is not None
         yield Check(name="published", ok=ok, detail="every planned row is in, and the dataset has a hash")
+
+
+def _keys(payload: Mapping[str, Json]) -> Check:
+    local, environment = local_keys_of(payload), payload["environment"]
+    if not local:
+        return Check(name="keys", ok=True, detail="no key of the machine that ran it")
+    detail = f"LOCAL DEVELOPMENT KEY for {' and '.join(local)}: it proves nothing to anybody else"
+    if environment != _DEV:
+        detail = f"a local development key for {' and '.join(local)}, which environment {environment} may not use"
+    return Check(name="keys", ok=environment == _DEV, detail=detail)
 
 
 def _link(content: bytes, *, number: int, before: str | None) -> Check:

@@ -1,20 +1,27 @@
 """Keeping a report for ever: signed, written once, read back, verified; only then it counts.
 
-`preserve` may be called again after any crash. Signatures are random and the chain may have grown in between, so
-a second call brings other bytes; when the report that is already kept is well signed and says the same of the
-seed run, it is the report. A kept report that says something else is never replaced and never accepted.
+`preserve` may be called again after any crash, also by a newer release and after the signing key was rotated. Each
+call brings other bytes, because signatures are random; when the report that is already kept says the same of the
+seed run, and the version of the key that it names has signed it, it is the report. A kept report that says something
+else is never replaced and never accepted.
 """
 
+from collections.abc import Mapping
+
 from seed_pipelines.errors import ReportDiverges, ReportNotCanonical, ReportNotVerified
-from seed_pipelines.evidence.canonical import canonical_bytes
+from seed_pipelines.evidence.canonical import Json, canonical_bytes
 from seed_pipelines.evidence.facts import RunEvidence
 from seed_pipelines.evidence.report import sealed_envelope
 from seed_pipelines.evidence.signature import Signer
 from seed_pipelines.evidence.verify import payload_of, verify_envelope
 from seed_pipelines.outside.report_store import ReportStore, StoredReport, report_key, sha256_of
 
-# Decided by the first write: which reports of the tenant were there at that time, and which spans had arrived.
-_OF_THE_FIRST_WRITE = frozenset({"previous_report_hash", "telemetry"})
+# No fact of the seed run, but of its first writer: which reports of the tenant were there at that time, which spans had
+# arrived, which key signed, and what that release said in words.
+_OF_THE_FIRST_WRITER = frozenset(
+    {"previous_report_hash", "telemetry", "signed_by", "report_version", "statement", "vocabulary_sha256"}
+)
+_FACTS_OF_AN_ERROR = ("type", "detail")
 
 
 def preserve(evidence: RunEvidence, *, store: ReportStore, signer: Signer, public_key_pem: bytes) -> StoredReport:
@@ -24,25 +31,44 @@ def preserve(evidence: RunEvidence, *, store: ReportStore, signer: Signer, publi
     try:
         stored = store.put(key, body)
     except ReportDiverges as diverges:
-        stored = _kept_before(diverges, body=body, store=store)
+        stored, public_key_pem = _kept_before(diverges, body=body, store=store, signer=signer)
     _require_verified(store.get(stored.uri), stored=stored, public_key_pem=public_key_pem)
     return stored
 
 
-def _kept_before(diverges: ReportDiverges, *, body: bytes, store: ReportStore) -> StoredReport:
+def _kept_before(
+    diverges: ReportDiverges, *, body: bytes, store: ReportStore, signer: Signer
+) -> tuple[StoredReport, bytes]:
+    """The report that is kept already, and the public half of the key that has to have signed it."""
     kept = store.get(diverges.uri)
-    if not _says_the_same(kept, body):
-        raise diverges
-    return StoredReport(uri=diverges.uri, version_id=diverges.version_id, sha256=sha256_of(kept), size=len(kept))
-
-
-def _says_the_same(kept: bytes, body: bytes) -> bool:
     try:
         was, would_be = payload_of(kept), payload_of(body)
     except ReportNotCanonical:
-        return False
-    fields = was.keys() - _OF_THE_FIRST_WRITE
-    return all(canonical_bytes(was[field]) == canonical_bytes(would_be[field]) for field in fields)
+        raise diverges from None
+    if _facts_of(was) != _facts_of(would_be):
+        raise diverges
+    stored = StoredReport(uri=diverges.uri, version_id=diverges.version_id, sha256=sha256_of(kept), size=len(kept))
+    return stored, signer.public_key_pem_at(_key_version(was, diverges))
+
+
+def _facts_of(payload: Mapping[str, Json]) -> bytes:
+    """What a report says of its seed run, whoever writes it and when."""
+    facts = {field: value for field, value in payload.items() if field not in _OF_THE_FIRST_WRITER}
+    errors = facts["errors"]
+    facts["errors"] = [_facts_of_error(error) for error in errors] if isinstance(errors, list) else errors
+    return canonical_bytes(facts)
+
+
+def _facts_of_error(error: Json) -> Json:
+    return {name: error.get(name) for name in _FACTS_OF_AN_ERROR} if isinstance(error, Mapping) else error
+
+
+def _key_version(payload: Mapping[str, Json], diverges: ReportDiverges) -> int:
+    signed_by = payload["signed_by"]
+    version = signed_by.get("key_version") if isinstance(signed_by, Mapping) else None
+    if not isinstance(version, int):
+        raise ReportNotVerified(diverges.uri, why="it names no version of a signing key")
+    return version
 
 
 def _require_verified(content: bytes, *, stored: StoredReport, public_key_pem: bytes) -> None:

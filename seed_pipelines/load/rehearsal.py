@@ -52,8 +52,10 @@ class Rehearsal:
         return dataset_hash({found.entity: (found.rows, found.digest) for found in self.entities})
 
 
-def rehearse(connection: Connection, plan: Plan, *, oracle: Oracle = OURS) -> Rehearsal:
-    """Go through the whole plan and take everything back.
+def rehearse(
+    connection: Connection, plan: Plan, *, oracle: Oracle = OURS, on_batch: Callable[[Batch], object] = lambda _: None
+) -> Rehearsal:
+    """Go through the whole plan and take everything back; `on_batch` is told of each batch that was copied.
 
     Raises what a seed run would raise: MigrationsPending, DatabaseNotSafe, ManifestGoesBackwards, OracleDisagrees,
     DatabaseRefused where the rows break a key.
@@ -67,7 +69,9 @@ def rehearse(connection: Connection, plan: Plan, *, oracle: Oracle = OURS) -> Re
         def prepared(batch: Batch) -> Prepared:
             return prepare(plan, batch, keys, oracle=oracle)
 
-        return Rehearsal(entities=tuple(_rehearsed(connection, plan, entity, prepared) for entity in plan.rows))
+        return Rehearsal(
+            entities=tuple(_rehearsed(connection, plan, entity, prepared, on_batch) for entity in plan.rows)
+        )
 
 
 def plain_of(plan: Plan, rehearsal: Rehearsal, *, seconds: float, now: datetime) -> dict[str, Any]:
@@ -84,16 +88,23 @@ def plain_of(plan: Plan, rehearsal: Rehearsal, *, seconds: float, now: datetime)
     }
 
 
-def _rehearsed(connection: Connection, plan: Plan, entity: str, make: Callable[[Batch], Prepared]) -> RehearsedEntity:
+def _rehearsed(
+    connection: Connection,
+    plan: Plan,
+    entity: str,
+    make: Callable[[Batch], Prepared],
+    on_batch: Callable[[Batch], object],
+) -> RehearsedEntity:
     started = time.perf_counter()
     rows, batches, loans, digest = 0, 0, 0, ContentDigest.zero()
     with transaction(connection):
         values = {"entity": entity, "tenant_id": UUID(bytes=plan.tenant_id)}
         made = connection.execute(query("rehearse_build"), values).fetchone() or {}
-        for _, prepared in one_ahead(_batches(plan, entity), make):
+        for batch, prepared in one_ahead(_batches(plan, entity), make):
             copy.copy_rows(connection, made["table_name"], prepared.rows)
             rows, batches, loans = rows + prepared.rows.num_rows, batches + 1, loans + prepared.oracle.loans
             digest = digest.combine(prepared.digest)
+            on_batch(batch)
         connection.execute(query("long_statement"))
         connection.execute(query("rehearse_seal"), values | made)
         raise psycopg.Rollback

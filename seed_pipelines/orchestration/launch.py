@@ -14,10 +14,12 @@ from seed_pipelines.control.runs import RunRequest
 from seed_pipelines.errors import DefinitionsStale, ShardNotNamed, ShardUnknown, WindowNotIgnorable
 from seed_pipelines.flow import IGNORE_WINDOW
 from seed_pipelines.generate.version import GENERATOR_VERSION
+from seed_pipelines.generate.vocabulary import vocabulary
 from seed_pipelines.manifest.model import Manifest
 from seed_pipelines.mask.keys import FieldKeys
 from seed_pipelines.orchestration import names
 from seed_pipelines.orchestration.names import ManifestName
+from seed_pipelines.outside.telemetry import is_traceparent
 from seed_pipelines.plan import Plan
 from seed_pipelines.seeds import seed_of
 from seed_pipelines.settings import DEV
@@ -64,6 +66,7 @@ class Launch:
             idempotency_key=self.idempotency_key,
             manifest_path=self.name.path,
             generator_version=GENERATOR_VERSION,
+            vocabulary_sha256=vocabulary().sha256,
             key_check=keys.key_check,
             mask_key=asdict(keys.origin),
             flags={IGNORE_WINDOW: self.ignore_window, "trigger": self.trigger},
@@ -76,7 +79,7 @@ def launch_of(context: dg.OpExecutionContext) -> Launch:
     """Read the run's tags; a run that was launched from an asset has none of the job's, but its snapshot does."""
     tags = context.run.tags
     name = ManifestName.of_key(next(iter(context.assets_def.keys)))
-    given = tags.get(names.IDEMPOTENCY_KEY_TAG)
+    given, given_trace = tags.get(names.IDEMPOTENCY_KEY_TAG), tags.get(names.TRACEPARENT_TAG, "")
     backfill = tags.get(_BACKFILL_TAG)
     trigger = tags.get(names.TRIGGER_TAG) or ("backfill" if backfill else "person")
     key = given or (f"backfill:{backfill}" if backfill else f"run:{context.run.root_run_id or context.run_id}")
@@ -89,7 +92,7 @@ def launch_of(context: dg.OpExecutionContext) -> Launch:
         ignore_window=tags.get(names.IGNORE_WINDOW_TAG) == "true",
         waits=tags.get(names.WAIT_TAG) == "true" or trigger in _WAITING_TRIGGERS,
         trigger=trigger,
-        traceparent=tags.get(names.TRACEPARENT_TAG) or _traceparent_of(name, key),
+        traceparent=given_trace if is_traceparent(given_trace) else _traceparent_of(name, key),
         dagster_run_id=context.run_id,
     )
 

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import dagster as dg
 
+from seed_pipelines.control.checkpoints import EntityLoad
 from seed_pipelines.control.runs import SeedRun
-from seed_pipelines.flow import EntityLoad, Publication
+from seed_pipelines.flow import Publication
 from seed_pipelines.plan import Plan
 from seed_pipelines.profile.distribution import Profile
 from seed_pipelines.profile.page import data_uri, percent
@@ -44,10 +45,9 @@ def of_run(run: SeedRun) -> Metadata:
 
 def of_trace(run: SeedRun, trace_url: str | None) -> Metadata:
     """The trace of this seed run, as a link where somebody said where traces are looked at."""
-    _, trace_id, _, _ = run.traceparent.split("-")
-    told: Metadata = {"trace_id": trace_id}
-    if trace_url:
-        told["trace"] = dg.MetadataValue.url(trace_url.replace("{trace_id}", trace_id))
+    told: Metadata = {"trace_id": run.trace_id or ""}
+    if trace_url and run.trace_id:
+        told["trace"] = dg.MetadataValue.url(trace_url.replace("{trace_id}", run.trace_id))
     return told
 
 

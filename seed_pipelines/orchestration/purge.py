@@ -1,37 +1,19 @@
-"""The purge: every hour, datasets that expired go away, and checkpoints that nobody needs any more.
+"""The purge in Dagster: every hour, what `control/expired.py` purges.
 
-Each dataset is a transaction of its own: one that cannot go yet keeps no other. A tenant with a seed run at work is
-left for the next hour; a dataset that other rows refer to fails the run, so that people see it.
+A dataset that other rows refer to fails the run, so that people see it; one that waits for a seed run does not.
 """
-
-from collections.abc import Mapping
-from dataclasses import dataclass
 
 import dagster as dg
 
-from seed_pipelines.control import migrations, purge
-from seed_pipelines.control.purge import ListedDataset
-from seed_pipelines.errors import DatasetNotFound, LeaseHeldElsewhere, SeedError
-from seed_pipelines.outside.postgres import Connection, connected
+from seed_pipelines.control import expired, migrations
+from seed_pipelines.control.expired import Outcome
+from seed_pipelines.errors import SeedError
+from seed_pipelines.outside.postgres import connected
 from seed_pipelines.redaction import shown
 from seed_pipelines.session import Installation
 from seed_pipelines.settings import DEV
 
 PURGE = "purge_expired"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What became of one expired dataset; `error` is None where it is gone."""
-
-    dataset: ListedDataset
-    rows: Mapping[str, int]
-    error: SeedError | None
-
-    @property
-    def waits(self) -> bool:
-        """Whether the next hour may do better without anybody's help."""
-        return self.error is not None and (self.error.retryable or isinstance(self.error, LeaseHeldElsewhere))
 
 
 def purge_job(installation: Installation) -> dg.JobDefinition:
@@ -42,16 +24,17 @@ def purge_job(installation: Installation) -> dg.JobDefinition:
         try:
             with connected(installation.database_url()) as connection:
                 migrations.assert_applied(connection)
-                outcomes = purge_datasets_of(connection, environment=installation.settings.environment)
-                checkpoints = purge.purge_checkpoints(connection)
+                purged = expired.purge_expired(connection, environment=installation.settings.environment)
         except Exception as error:
             raise _failure([shown(error)]) from None
-        for outcome in outcomes:
+        for outcome in purged.outcomes:
             context.log.info(_line(outcome))
-        context.log.info(f"{checkpoints} checkpoints of ended seed runs deleted")
-        refused = [outcome.error for outcome in outcomes if outcome.error and not outcome.waits]
-        if refused:
-            raise _failure(refused)
+        context.log.info(
+            f"{purged.checkpoints} checkpoints and {purged.api_rows} old rows of the API deleted, "
+            f"{purged.ended} seed runs ended that stopped too long ago"
+        )
+        if purged.refused:
+            raise _failure(purged.refused)
 
     @dg.job(name=PURGE, description="Purges expired datasets and old checkpoints.", executor_def=dg.in_process_executor)
     def purge_expired() -> None:
@@ -71,21 +54,6 @@ def purge_schedule(installation: Installation, job: dg.JobDefinition) -> dg.Sche
         default_status=dg.DefaultScheduleStatus.STOPPED if served in (None, DEV) else dg.DefaultScheduleStatus.RUNNING,
         description="Purges datasets that expired, and checkpoints that nobody needs any more.",
     )
-
-
-def purge_datasets_of(connection: Connection, *, environment: str | None) -> list[Outcome]:
-    """Purge every expired dataset of an environment, or of all; whatever becomes of one, the others are tried."""
-    outcomes = []
-    for dataset in purge.listed(connection, environment=environment, only_expired=True):
-        try:
-            rows = purge.purge(connection, dataset.name, reason="expired")
-            outcomes.append(Outcome(dataset=dataset, rows=rows, error=None))
-        except DatasetNotFound:
-            # Published anew, or purged by somebody else, since it was listed.
-            continue
-        except SeedError as error:
-            outcomes.append(Outcome(dataset=dataset, rows={}, error=error))
-    return outcomes
 
 
 def _line(outcome: Outcome) -> str:

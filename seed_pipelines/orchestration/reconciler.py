@@ -1,17 +1,20 @@
 """The reconciler: seed runs whose workers died are marked, and asked for again where nobody would notice.
 
 It reads the control plane's tables and not Dagster's events, which get lost. A person who launched a run sees that it
-failed and launches it again; a schedule, a commit or a backfill has nobody who looks, so each of its shards that is not
-in yet is requested once more, under the same idempotency key: it goes on from the last checkpoint.
+failed and launches it again; a schedule, a commit, a backfill or a request to the API has nobody who looks, so each of
+its shards that is not in yet is requested once more, under the same idempotency key: it goes on from the last
+checkpoint. What is requested is read anew at every tick: a tick that dies after it has marked a run loses nothing, and
+Dagster launches one run for one key. The key counts how often the shard was begun: a second death is a second request.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import dagster as dg
 
 from seed_pipelines.control import abandoned
 from seed_pipelines.control.abandoned import AbandonedRun
 from seed_pipelines.control.endings import ending_of
+from seed_pipelines.errors import SeedError
 from seed_pipelines.flow import IGNORE_WINDOW
 from seed_pipelines.orchestration.manifest_sensor import LoadedManifest
 from seed_pipelines.orchestration.names import (
@@ -20,11 +23,11 @@ from seed_pipelines.orchestration.names import (
     MANIFEST_HASH_TAG,
     TRIGGER_TAG,
 )
-from seed_pipelines.outside.postgres import connected
+from seed_pipelines.outside.postgres import Connection, connected
 from seed_pipelines.redaction import shown
 from seed_pipelines.session import Installation, say_ended
 
-_UNWATCHED_TRIGGERS = ("schedule", "manifest", "backfill")
+_UNWATCHED_TRIGGERS = ("schedule", "manifest", "backfill", "api", abandoned.CODE)
 
 
 def abandoned_sensor(installation: Installation, loaded: Sequence[LoadedManifest]) -> dg.SensorDefinition:
@@ -40,28 +43,32 @@ def abandoned_sensor(installation: Installation, loaded: Sequence[LoadedManifest
     )
     def abandoned_runs(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         try:
-            runs = marked(installation)
+            with connected(installation.database_url()) as connection:
+                for run, error in marked(connection, installation):
+                    told = "was abandoned by its workers" if error is None else f"cannot be marked: {error.code}"
+                    context.log.warning(f"seed run {run.id} of {run.manifest_path} {told}")
+                waiting = abandoned.to_request(connection, environment=installation.settings.environment)
         except Exception as error:
             ours = shown(error)
             raise dg.Failure(description=str(ours), metadata={"code": ours.code}) from None
-        for run in runs:
-            context.log.warning(f"seed run {run.id} of {run.manifest_path} was abandoned by its workers")
-        requests = [request for run in runs for request in requests_of(run, by_path)]
-        skip = None if requests else dg.SkipReason(f"{len(runs)} abandoned seed runs, none to request again")
+        requests = [request for run in waiting for request in requests_of(run, by_path)]
+        skip = None if requests else dg.SkipReason(f"{len(waiting)} abandoned seed runs, none to request again")
         return dg.SensorResult(run_requests=requests, skip_reason=skip)
 
     return abandoned_runs
 
 
-def marked(installation: Installation) -> list[AbandonedRun]:
-    """The abandoned seed runs, after each has been marked as failed."""
-    with connected(installation.database_url()) as connection:
-        runs = abandoned.found(connection, environment=installation.settings.environment)
-        found = [run for run in runs if abandoned.mark(connection, run.id)]
-        endings = [ending_of(connection, run.id) for run in found]
-    for ending in endings:
-        say_ended(installation, ending)
-    return found
+def marked(connection: Connection, installation: Installation) -> Iterator[tuple[AbandonedRun, SeedError | None]]:
+    """Each abandoned seed run after it has been marked, or with what kept it from that: the others are marked still."""
+    for run in abandoned.found(connection, environment=installation.settings.environment):
+        try:
+            if not abandoned.mark(connection, run.id):
+                continue
+            say_ended(installation, ending_of(connection, run.id))
+        except SeedError as error:
+            yield run, error
+        else:
+            yield run, None
 
 
 def requests_of(run: AbandonedRun, by_path: Mapping[str, LoadedManifest]) -> list[dg.RunRequest]:
@@ -77,7 +84,12 @@ def requests_of(run: AbandonedRun, by_path: Mapping[str, LoadedManifest]) -> lis
     if run.flags.get(IGNORE_WINDOW):
         tags[IGNORE_WINDOW_TAG] = "true"
     return [
-        dg.RunRequest(job_name=manifest.name.job, run_key=f"abandoned:{run.id}:{shard}", partition_key=shard, tags=tags)
+        dg.RunRequest(
+            job_name=manifest.name.job,
+            run_key=f"abandoned:{run.id}:{shard}:{run.attempts.get(shard, 0)}",
+            partition_key=shard,
+            tags=tags,
+        )
         for shard in manifest.outline.shard_keys
         if shard not in run.done_shards
     ]

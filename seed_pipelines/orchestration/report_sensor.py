@@ -13,7 +13,6 @@ from seed_pipelines.control import outbox
 from seed_pipelines.control.outbox import OverdueReport
 from seed_pipelines.errors import SeedError
 from seed_pipelines.evidence.deliver import Delivery, deliver_waiting
-from seed_pipelines.generate.vocabulary import vocabulary
 from seed_pipelines.orchestration import metadata
 from seed_pipelines.orchestration.names import DATASET, ManifestName
 from seed_pipelines.outside.postgres import connected
@@ -32,7 +31,13 @@ def report_sensor(installation: Installation) -> dg.SensorDefinition:
     )
     def seed_reports(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         try:
-            delivered, late = _deliver(installation)
+            with connected(installation.database_url()) as connection:
+                # First of all: what comes after may take so long that Dagster ends the tick.
+                _alert(context, installation, outbox.overdue(connection))
+                delivered = deliver_waiting(
+                    connection, store_of=installation.report_store, signer_of=installation.signer
+                )
+                left = outbox.count_waiting(connection)
         except Exception as error:
             raise _failure(shown(error)) from None
         for delivery in delivered:
@@ -41,14 +46,12 @@ def report_sensor(installation: Installation) -> dg.SensorDefinition:
                 _show(context, delivery)
             else:
                 context.log.error(f"report of seed run {delivery.seed_run_id} waits: {delivery.error}")
-        _alert(context, installation, late)
         failed = [(delivery.environment, delivery.error) for delivery in delivered if delivery.error is not None]
         say_report_errors(installation, failed)
-        waiting = [error for _, error in failed]
-        summary = f"{len(delivered) - len(waiting)} reports written, {len(waiting)} waiting"
-        if waiting:
+        summary = f"{len(delivered) - len(failed)} reports written, {left} waiting"
+        if failed:
             # The others are written and marked: a tick that fails loses nothing, and people see it.
-            raise _failure(waiting[0], summary=summary)
+            raise _failure(failed[0][1], summary=summary)
         return dg.SkipReason(summary)
 
     return seed_reports
@@ -56,7 +59,7 @@ def report_sensor(installation: Installation) -> dg.SensorDefinition:
 
 def _show(context: dg.SensorEvaluationContext, delivery: Delivery) -> None:
     """An observation of the dataset that links its report: the asset's own page shows it."""
-    if delivery.tenant is None or delivery.uri is None:
+    if delivery.uri is None:
         return
     name = ManifestName(environment=delivery.environment, tenant=delivery.tenant)
     context.instance.report_runless_asset_event(
@@ -68,27 +71,16 @@ def _show(context: dg.SensorEvaluationContext, delivery: Delivery) -> None:
     )
 
 
-def _deliver(installation: Installation) -> tuple[list[Delivery], list[OverdueReport]]:
-    """What became of the reports that waited, and which of them have waited for too long."""
-    with connected(installation.database_url()) as connection:
-        delivered = deliver_waiting(
-            connection,
-            store_of=installation.report_store,
-            signer_of=installation.signer,
-            vocabulary_sha256=vocabulary().sha256,
-        )
-        return delivered, outbox.overdue(connection)
-
-
 def _alert(context: dg.SensorEvaluationContext, installation: Installation, late: Sequence[OverdueReport]) -> None:
     """What alerts are made of, at every tick until the report is written: a line of one form, and a metric."""
-    for environment, reports in Counter(report.environment for report in late).items():
-        say_overdue(installation, environment=environment, reports=reports)
     for report in late:
+        why = ": it failed then, and has one once it is gone on with or cancelled" if report.has_failed else ""
         context.log.error(
             f"REPORT OVERDUE: seed run {report.seed_run_id} of {report.environment}/{report.tenant} is without its "
-            f"verified report since {report.queued_at:%Y-%m-%d %H:%M:%S} UTC"
+            f"verified report since {report.queued_at:%Y-%m-%d %H:%M:%S} UTC{why}"
         )
+    for environment, reports in Counter(report.environment for report in late).items():
+        say_overdue(installation, environment=environment, reports=reports)
 
 
 def _failure(error: SeedError, *, summary: str = "no report written") -> dg.Failure:

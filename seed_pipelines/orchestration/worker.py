@@ -22,6 +22,7 @@ from seed_pipelines.orchestration.launch import Launch, launch_of
 from seed_pipelines.orchestration.turn import begin_in_turn
 from seed_pipelines.outside import logs
 from seed_pipelines.outside.postgres import translated
+from seed_pipelines.outside.telemetry import current_traceparent
 from seed_pipelines.plan import Plan
 from seed_pipelines.redaction import shown
 from seed_pipelines.session import Installation, opened, say_rejected
@@ -59,6 +60,8 @@ def step(context: dg.OpExecutionContext) -> Iterator[Step]:
         logs.event("step failed", error=error, attempt=context.retry_number)
         if again is None:
             hold.leave(error)
+        else:
+            hold.wait(again.seconds_to_wait or 0)
         if isinstance(error, SeedError):
             _raise_for_dagster(context, error, again)
         raise
@@ -76,8 +79,10 @@ def _work(
     with opened(installation, manifest, worker=hold.worker) as found:
         session = replace(found, preflight=hold.preflight, sealer=hold.sealer)
         with session.telemetry.span("seed.run", traceparent=launch.traceparent, shard=launch.shard) as span:
-            run = begin_in_turn(session, plan, launch.request(session.keys), waits=launch.waits)
-            hold.seed_run_id = run.id
+            # The trace of a seed run is that of the step which claimed it: its report names a span that there is.
+            request = replace(launch.request(session.keys), traceparent=current_traceparent() or launch.traceparent)
+            run = begin_in_turn(session, plan, request, waits=launch.waits)
+            hold.work_on(run.id)
             span.set(seed_run_id=str(run.id))
             logs.bind(tenant_id=run.tenant, environment=run.environment, seed_run_id=str(run.id), shard=launch.shard)
             logs.event("step began", attempt=context.retry_number)

@@ -42,13 +42,17 @@ class ManifestFolder:
 
     def read(self, relative: str) -> bytes:
         """The bytes of one manifest, at most READ_LIMIT_BYTES. Raises ManifestNotFound, PathOutsideManifests."""
-        *folders, name = _components(relative)
         with ExitStack() as opened:
-            directory = self._open_root(opened)
-            for folder in folders:
-                directory = _open(folder, directory, flags=_DIRECTORY, opened=opened, path=relative)
-            file = _open(name, directory, flags=_FILE, opened=opened, path=relative)
-            return _content(file, relative)
+            return _content(self._open_file(relative, opened), relative)
+
+    def has(self, relative: str) -> bool:
+        """Whether something lies there that `read` would open."""
+        try:
+            with ExitStack() as opened:
+                self._open_file(relative, opened)
+        except (ManifestNotFound, PathOutsideManifests):
+            return False
+        return True
 
     def assert_inside(self, relative: str) -> None:
         """Raises PathOutsideManifests where the path, whatever lies there, leads out of the folder; nothing is read."""
@@ -60,6 +64,13 @@ class ManifestFolder:
         if any((folder / _CONFIGMAP_LINK).is_symlink() for folder in (real, *real.glob("*/"))):
             return None
         return commit_of(real)
+
+    def _open_file(self, relative: str, opened: ExitStack) -> int:
+        *folders, name = _components(relative)
+        directory = self._open_root(opened)
+        for folder in folders:
+            directory = _open(folder, directory, flags=_DIRECTORY, opened=opened, path=relative)
+        return _open(name, directory, flags=_FILE, opened=opened, path=relative)
 
     def _open_root(self, opened: ExitStack) -> int:
         try:

@@ -1,12 +1,13 @@
 """Reports in S3 with Object Lock: every one a locked version that nobody can change or delete for a year.
 
-The first version of a key is the report, for ever: whatever is written or marked as deleted after it changes
-neither its bytes nor its URI, which names the version. Each put is one PutObject with If-None-Match, Content-MD5
-and SHA-256, and is never repeated without looking first, because not every server obeys If-None-Match where it
-keeps versions. The version is read back by its id, and bytes, mode and date are compared before `put` returns.
-Time comes from the server. A bucket without lock, versions or a default retention of a year in COMPLIANCE mode
-is refused. Address and credentials are boto3's own (environment, profile or role); the rights needed are to put,
-get and list versions of objects, to get their retention, and to get the bucket's versioning and lock.
+The first version of a key is the report, for ever: whatever is written or marked as deleted after it changes neither
+its bytes nor its URI, which names the version. Each put is one PutObject with If-None-Match, Content-MD5 and SHA-256,
+and is never repeated without looking first, because not every server obeys If-None-Match where it keeps versions. The
+version is read back by its id; mode and date are compared before `put` says anything of its bytes, that they are ours
+or that they are others. Time comes from the server. A bucket without lock, versions or a default retention of a year
+in COMPLIANCE mode is refused. Address and credentials are boto3's own (environment, profile or role); the rights
+needed are to put objects with a retention, to get and list their versions, to get their retention, and to get the
+bucket's versioning and lock. `preflight` tries them all.
 """
 
 import base64
@@ -19,7 +20,12 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 import boto3  # type: ignore[import-untyped]  # boto3 ships no types.
 from botocore.config import Config  # type: ignore[import-untyped]  # botocore ships no types.
-from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]  # As above.
+from botocore.exceptions import (  # type: ignore[import-untyped]  # As above.
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    ReadTimeoutError,
+)
 
 from seed_pipelines.errors import (
     ReportDiverges,
@@ -39,7 +45,9 @@ _ATTEMPTS = 3
 _BUSY = frozenset({429, 500, 502, 503, 504})
 _OCCUPIED = frozenset({"PreconditionFailed", "412", "ConditionalRequestConflict", "409"})
 _ABSENT = frozenset({"NoSuchKey", "NoSuchVersion", "404"})
+_SILENT = (ConnectTimeoutError, ReadTimeoutError)
 _PROBE_KEY = "worm/preflight.txt"
+_PROBE = b"A report could be kept here.\n"
 _NO_ETAG = '"00000000000000000000000000000000"'
 
 
@@ -83,7 +91,7 @@ class ObjectLockStore:
         except ClientError as error:
             raise ReportNotStored(uri, why=f"S3 answered {_code(error)}") from None
         except BotoCoreError as error:
-            raise ReportNotStored(uri, why=f"S3 does not answer ({type(error).__name__})") from None
+            raise ReportNotStored(uri, why=f"S3 does not answer ({type(error).__name__})", is_silent=True) from None
 
     def get(self, uri: str) -> bytes:
         parts = urlsplit(uri)
@@ -100,26 +108,30 @@ class ObjectLockStore:
             raise ReportNotVerified(uri, why=f"S3 does not answer ({type(error).__name__})") from None
 
     def _create(self, key: str, body: bytes) -> str:
-        """Write where nothing was; the id of the first version, which another writer may have made meanwhile."""
+        """Write where nothing was; the id of the first version, which another writer may have made meanwhile.
+
+        A server that took the whole time limit is not asked again: whoever puts looks first, the next time too.
+        """
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                self._put_object(key, body)
+                self._put_object(key, body, IfNoneMatch="*")
             except (ClientError, BotoCoreError) as error:
-                if attempt == _ATTEMPTS and _code(error) not in _OCCUPIED:
+                is_last = attempt == _ATTEMPTS or isinstance(error, _SILENT)
+                if is_last and _code(error) not in _OCCUPIED:
                     raise
             # Also after a failure: the answer may have been lost after the write.
             if version := self._first_version(key):
                 return version
         raise ReportNotStored(self._uri(key), why="S3 has no version of it after writing")
 
-    def _put_object(self, key: str, body: bytes) -> None:
+    def _put_object(self, key: str, body: bytes, **condition: str) -> None:
         digest = hashlib.sha256(body)
         self._s3.put_object(
             Bucket=self.bucket,
             Key=key,
             Body=body,
             ContentType="application/json",
-            IfNoneMatch="*",
+            **condition,
             ContentMD5=base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode("ascii"),
             ChecksumSHA256=base64.b64encode(digest.digest()).decode("ascii"),
             Metadata={"sha256": digest.hexdigest()},
@@ -139,11 +151,12 @@ class ObjectLockStore:
         return first
 
     def _read_back(self, key: str, body: bytes, *, version: str) -> StoredReport:
+        """The version as it is kept; ReportDiverges, too, speaks of a locked one only."""
         uri = self._uri(key, version=version)
+        self._require_locked(key, version=version)
         kept = self._bytes_of(key, version=version)
         if kept != body:
             raise ReportDiverges(uri, stored_sha256=sha256_of(kept), new_sha256=sha256_of(body), version_id=version)
-        self._require_locked(key, version=version)
         return StoredReport(uri=uri, version_id=version, sha256=sha256_of(kept), size=len(kept))
 
     def _require_locked(self, key: str, *, version: str) -> None:
@@ -178,9 +191,24 @@ class ObjectLockStore:
             self._not_ready(f"the clocks differ by {int(difference.total_seconds())} s")
 
     def _probe(self) -> None:
-        """Try the right to write, with a condition that never holds, so that nothing is kept for a year."""
+        """Try every right that a report needs, on one small object that the first preflight leaves and locks.
+
+        Later ones put with a report's own headers and a condition that never holds, so that nothing more is kept.
+        """
+        key = self._full_key(_PROBE_KEY)
         try:
-            self._s3.put_object(Bucket=self.bucket, Key=self._full_key(_PROBE_KEY), Body=b"", IfMatch=_NO_ETAG)
+            version = self._first_version(key) or self._create(key, _PROBE)
+        except (ReportNotStored, ReportNotVerified) as error:
+            self._not_ready(error.why)
+        self._try_to_put(key)
+        self._bytes_of(key, version=version)
+        mode = self._s3.get_object_retention(Bucket=self.bucket, Key=key, VersionId=version)["Retention"].get("Mode")
+        if mode != "COMPLIANCE":
+            self._not_ready(f"what is put is locked in mode {mode!r}")
+
+    def _try_to_put(self, key: str) -> None:
+        try:
+            self._put_object(key, _PROBE, IfMatch=_NO_ETAG)
         except ClientError as error:
             if _code(error) not in _OCCUPIED | _ABSENT:
                 raise
@@ -211,7 +239,8 @@ class ObjectLockStore:
 
 
 def _code(error: Any) -> str:
-    answer: Mapping[str, Any] = getattr(error, "response", {})
+    # A time limit that ran out has the attribute too, and nothing in it.
+    answer: Mapping[str, Any] = getattr(error, "response", None) or {}
     return str(answer.get("Error", {}).get("Code", "nothing that names the reason"))
 
 

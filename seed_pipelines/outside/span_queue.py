@@ -18,6 +18,7 @@ from opentelemetry.sdk.metrics.export import MetricsData
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.trace import Link, Status
 
+from seed_pipelines.outside import logs
 from seed_pipelines.outside.span_destination import Delivery, Destination
 from seed_pipelines.redaction import allowed
 
@@ -26,6 +27,7 @@ EXPORT_SECONDS = 1.0
 METRICS_SECONDS = 15.0
 LARGEST_QUEUE = 100_000
 
+_CRASHED = "exporter-crashed"
 _SPAN_NAME = re.compile(r"seed(\.[a-z_]+)+")
 
 
@@ -54,7 +56,7 @@ class SpanQueue(SpanProcessor):
         self._waiting: deque[ReadableSpan] = deque()
         self._ended = self._exported = self._failed = 0
         self._error_code: str | None = None
-        self._is_hurried = self._is_finishing = False
+        self._is_hurried = self._is_finishing = self._has_ended = False
         self._is_abandoned = threading.Event()
         self._metrics_sent = time.monotonic()
         self._thread = threading.Thread(target=self._work, name="seed-telemetry", daemon=True)
@@ -84,7 +86,7 @@ class SpanQueue(SpanProcessor):
         with self._changed:
             self._is_hurried = True
             self._changed.notify_all()
-            self._changed.wait_for(lambda: not self._waiting, timeout=deadline_seconds)
+            self._changed.wait_for(lambda: not self._waiting or self._error_code == _CRASHED, timeout=deadline_seconds)
             self._is_hurried = False
             if self._waiting and self._error_code is None:
                 self._error_code = "deadline"
@@ -99,8 +101,8 @@ class SpanQueue(SpanProcessor):
         is_late = self._thread.is_alive()
         self._is_abandoned.set()
         with self._changed:
-            if is_late and self._error_code is None:
-                self._error_code = "deadline"
+            if not self._has_ended and self._error_code is None:
+                self._error_code = "deadline" if is_late else _CRASHED
             self._failed += len(self._waiting)
             self._waiting.clear()
         return self.counts
@@ -114,6 +116,18 @@ class SpanQueue(SpanProcessor):
         return counts.exported == counts.ended
 
     def _work(self) -> None:
+        try:
+            self._send_until_the_end()
+        except Exception as error:
+            # Its text may say anything, and nobody waits for this thread but `finish`.
+            logs.event("telemetry exporter crashed", error=error)
+            with self._changed:
+                self._error_code = _CRASHED
+                self._changed.notify_all()
+        finally:
+            self._destination.close()
+
+    def _send_until_the_end(self) -> None:
         while self._has_more():
             self._send_waiting()
             if time.monotonic() - self._metrics_sent >= METRICS_SECONDS:
@@ -122,7 +136,7 @@ class SpanQueue(SpanProcessor):
         last = self._send_metrics()
         with self._changed:
             self._error_code = last.error_code or self._error_code
-        self._destination.close()
+            self._has_ended = True
 
     def _has_more(self) -> bool:
         with self._changed:

@@ -163,6 +163,14 @@ class Vault(VaultSession):
 
         return self._ask(f"read the signing key {name}", public_key)
 
+    def check_report_key(self, environment: str) -> None:
+        """Preflight: the signing key is there, of a kind that signs reports, and protected as it has to be."""
+        name = report_key_name(environment)
+        doing = f"sign reports with {name}"
+        key = self._ask(doing, lambda: _transit_key(name, self._read_key(name)))
+        for why, what_to_do in signing_findings_of(key):
+            self._refuse(doing, why=why, what_to_do=what_to_do)
+
     def sign_pss(self, digest: bytes, *, key: str, key_version: int) -> TransitSignature:
         """RSA-PSS over a SHA-256 digest, with a salt as long as the hash."""
         body = {
@@ -211,6 +219,16 @@ def wrapping_findings_of(key: TransitKey, version: int) -> Iterator[tuple[str, s
             "retired that version",
             "Lower the key's min_decryption_version, and run `seed-data keys rotate` before it is raised again.",
         ),
+        *_protection_of(key),
+    )
+    yield from ((why, what_to_do) for holds, why, what_to_do in claims if not holds)
+
+
+def signing_findings_of(key: TransitKey) -> Iterator[tuple[str, str]]:
+    """Why a key must not sign reports, and what to do about it."""
+    kinds = ("rsa-2048", "rsa-3072", "rsa-4096")
+    claims = (
+        (key.kind in kinds, f"has a key of type {key.kind} there", f"Make it of type {', '.join(kinds)}."),
         *_protection_of(key),
     )
     yield from ((why, what_to_do) for holds, why, what_to_do in claims if not holds)

@@ -4,6 +4,7 @@ import re
 from uuid import UUID
 
 import pytest
+from personal_traces import PAIRS, TELLING_LENGTH, pairs_told, traces_of
 from seeded import PASSWORD
 from test_report_sensor import tick
 
@@ -12,6 +13,7 @@ from seed_pipelines.control import roles
 from seed_pipelines.generate.rows import generate
 from seed_pipelines.mask.keys import mask_keys
 from seed_pipelines.mask.reading import opening_settings
+from seed_pipelines.outside.telemetry import open_telemetry
 
 CPF = re.compile(r"\b\d{3}\.?\d{3}\.?\d{3}-\d{2}\b")
 EMAIL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.]+")
@@ -47,17 +49,20 @@ def test_neither_documents_nor_addresses_nor_secrets_are_told(told, seeded_place
     assert not [secret for secret in secrets if secret in told]
 
 
-@pytest.mark.parametrize("values_of", ["plain_values", "masked_values"])
-def test_no_personal_value_of_any_row_is_told(told, seeded_place, seeded, values_of):
+@pytest.mark.parametrize("columns_of", ["plain_columns", "masked_columns"])
+def test_no_personal_value_of_any_row_is_told(told, seeded_place, seeded, columns_of):
     place = seeded_place.installation
     plan = place.plan(place.manifest("dev/acme.yaml"))
-    values = {"plain_values": plain_values, "masked_values": masked_values}[values_of](plan, seeded, place)
-    # A single number or letter of an address or account would be found in any text.
-    values = {value for value in values if value and len(value) > 7}
-    assert len(values) > 100
+    columns = dict({"plain_columns": plain_columns, "masked_columns": masked_columns}[columns_of](plan, seeded, place))
+    assert ("contracts", "contract_number") in columns
+    values = {value for column in columns.values() for value in column}
+    assert len([value for value in values if value and len(value) >= TELLING_LENGTH]) > 100
+    assert [value for value in values if value and not value.isascii()], "some of the names have accents"
     assert {"data:image/png", "content_hash", "seed.batch", "dataset_hash"} <= {word for word in SIGNS if word in told}
-    words = set(re.findall(r"\w+", told))
-    assert not [value for value in values if (value in words if value.isdigit() else value in told)]
+    assert traces_of(values, told) == set()
+    pairs = set(short_pairs(columns))
+    assert len(pairs) >= 20
+    assert pairs_told(pairs, told) == set()
 
 
 # Of metadata, events, spans and the report: all of them are there to be searched.
@@ -65,16 +70,23 @@ SIGNS = ("data:image/png", "content_hash", "seed.batch", "dataset_hash")
 
 
 def personal_columns(plan):
-    return [(entity, column.name) for entity in plan.rows for column in ENTITIES[entity].personal_columns]
+    return [(entity, column.name) for entity in plan.rows for column in ENTITIES[entity].masked_columns]
 
 
-def plain_values(plan, _seeded, _place):
+def short_pairs(columns):
+    for entity, pairs in PAIRS.items():
+        for left, right in pairs:
+            yield from zip(columns[entity, left], columns[entity, right], strict=True)
+
+
+def plain_columns(plan, _seeded, _place):
     """What was generated, before masking."""
     for entity, column in personal_columns(plan):
-        yield from generate(plan, entity, first_row=0, rows=plan.rows[entity]).column(column).to_pylist()
+        rows = generate(plan, entity, first_row=0, rows=plan.rows[entity])
+        yield (entity, column), rows.column(column).to_pylist()
 
 
-def masked_values(plan, seeded, place):
+def masked_columns(plan, seeded, place):
     """What the database holds, opened."""
     settings = place.settings
     with (
@@ -86,5 +98,30 @@ def masked_values(plan, seeded, place):
         for name, value in {"app.tenant_id": str(UUID(bytes=plan.tenant_id)), **opening}.items():
             connection.execute("SELECT set_config(%s, %s, true)", [name, value])
         for entity, column in personal_columns(plan):
-            rows = connection.execute(f"SELECT {column} AS value FROM app_opened.{entity}").fetchall()
-            yield from (row["value"] for row in rows)
+            schema = "app_opened" if ENTITIES[entity].personal_columns else "app"
+            rows = connection.execute(f"SELECT {column} AS value FROM {schema}.{entity} ORDER BY id").fetchall()
+            yield (entity, column), [row["value"] for row in rows]
+
+
+@pytest.mark.parametrize("value", ["João Conceição Araújo", "Rua São José", "0123456789012345"])
+def test_a_value_that_a_span_tells_would_be_found(tmp_path, value):
+    telemetry = open_telemetry(about={}, environment="dev", home=tmp_path, otlp_endpoint=None, environ={})
+    with telemetry.span("seed.batch", entity=value):
+        pass
+    telemetry.finish()
+    (spans,) = tmp_path.rglob("spans-*.jsonl")
+    told = spans.read_text(encoding="utf-8")
+    assert traces_of({value, "Maria Álvares Lima"}, told) == {value}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "account 0042 98765-1",
+        '{"agency": "0042", "agency_digit": null, "account": "98765"}',
+        "bank_code,account,agency\n237,98765,0042",
+    ],
+)
+def test_a_short_account_would_be_found_beside_its_agency(text):
+    assert pairs_told({("0042", "98765"), ("0042", "98766"), ("42", "98765")}, text) == {("0042", "98765")}
+    assert pairs_told({("0042", "98765")}, "98765 rows" + " word" * 20 + " 0042") == set()

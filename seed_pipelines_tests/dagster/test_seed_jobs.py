@@ -1,15 +1,18 @@
 """Runs of a manifest's job in this process, on a real PostgreSQL: what they do, and how they refuse, fail and go on."""
 
-from datetime import UTC, datetime
+import time
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 import pytest
 from run_results import checks_of, failure_of, metadata_by_asset
 from sealed_manifests import window_around
+from seed_runs import Worker, wait_until
 from small_manifests import SMALL, carga
 
 from seed_pipelines import flow
-from seed_pipelines.errors import DatabaseUnavailable
+from seed_pipelines.errors import DatabaseUnavailable, LeaseHeldElsewhere, OracleDisagrees
+from seed_pipelines.evidence.collect import evidence_of
 from seed_pipelines.orchestration.names import ManifestName
 from seed_pipelines.orchestration.worker import wait_seconds
 from seed_pipelines.session import opened
@@ -42,6 +45,16 @@ def test_a_run_publishes_the_dataset_and_shows_checkpoints_as_metadata(seeded_pl
     assert checks[("dataset", "tenant_isolated")]
     assert checks[("installments", "equal_to_oracle")]
     assert all(checks.values())
+
+
+@pytest.mark.parametrize("given", ["rubbish", f"00-{'0' * 32}-{'b' * 16}-01", "x" * 500])
+def test_a_tag_that_is_no_trace_context_keeps_no_report_from_being_written(seeded_place, seeded, given):
+    seeded_place.write(**SMALL)
+    assert seeded_place.run(traceparent=given).success
+    (run,) = seed_runs(seeded)
+    with seeded.connection() as connection:
+        found = evidence_of(connection, run["id"])
+    assert run["traceparent"] == f"00-{found.otel_trace_id}-{found.otel_span_id}-01"
 
 
 def test_the_first_shard_publishes_nothing_and_the_last_one_everything(seeded_place, seeded):
@@ -194,11 +207,71 @@ def test_after_the_last_retry_the_run_fails_and_gives_the_lease_back(seeded_plac
     assert '"stringValue":"failed"' in told
 
 
+@pytest.fixture
+def retry_of_loans(seeded_place, broken_loading, monkeypatch):
+    """A manifest whose loans fail once and are tried again after more seconds than a lease lives; does something in
+    between, so long after the failure."""
+    monkeypatch.setenv("SEED_LEASE_SECONDS", "2")
+    wait = {"base_seconds": 5, "max_interval_seconds": 5, "jitter_factor": 0}
+    seeded_place.write(**SMALL, backoff=FAST_BACKOFF | wait)
+    broken_loading["loans"] = [DatabaseUnavailable("57P01")]
+
+    def meanwhile(act, *, after_seconds):
+        wait_until(lambda: not broken_loading["loans"], what="the first attempt fails")
+        time.sleep(after_seconds)
+        act()
+
+    def run(act, *, after_seconds):
+        other = Worker(lambda: meanwhile(act, after_seconds=after_seconds))
+        result = seeded_place.run()
+        other.result()
+        return result
+
+    return run
+
+
+def test_another_seed_run_stays_refused_while_a_retry_waits_longer_than_a_lease_lives(seeded_place, retry_of_loans):
+    def begin_another():
+        with pytest.raises(LeaseHeldElsewhere):
+            hold_lease(seeded_place, key="another")
+
+    assert retry_of_loans(begin_another, after_seconds=4).success
+
+
+def test_a_seed_run_that_is_cancelled_while_a_retry_waits_ends_before_the_next_attempt(seeded, retry_of_loans):
+    def cancel():
+        with seeded.connection() as connection:
+            flow.cancel(connection, seed_runs(seeded)[0]["id"])
+
+    result = retry_of_loans(cancel, after_seconds=0.5)
+    assert failure_of(result)[:2] == ("loans", "seed-run-ended")
+    (run,) = seed_runs(seeded)
+    assert run["state"] == "cancelled"
+    assert run["finished_at"] - run["cancel_requested_at"] < timedelta(seconds=5)
+
+
 def test_what_cannot_pass_is_not_tried_again(seeded_place, broken_loading):
     seeded_place.write(**SMALL, backoff=FAST_BACKOFF)
     broken_loading["loans"] = [ZeroDivisionError("customer 529.982.247-25 has no income")]
     result = seeded_place.run()
     assert not [event for event in result.all_events if event.event_type_value == "STEP_UP_FOR_RETRY"]
+
+
+def test_where_the_official_calculation_disagrees_its_check_fails_and_the_step_with_it(seeded_place, broken_loading):
+    seeded_place.write(**SMALL)
+    broken_loading["loans"] = [OracleDisagrees("loans", indexes=(3,))]
+    result = seeded_place.run()
+    assert failure_of(result)[:2] == ("loans", "oracle-disagrees")
+    assert checks_of(result)[("loans", "equal_to_oracle")] is False
+
+
+def test_a_step_that_finds_all_batches_in_says_how_many_loans_were_compared_before(seeded_place, seeded):
+    seeded_place.write(**SMALL)
+    seeded_place.run(idempotency_key="once")
+    assert checks_of(seeded_place.run(idempotency_key="once"))[("loans", "equal_to_oracle")]
+    with seeded.superuser() as connection:
+        connection.execute("UPDATE seed_control.checkpoint SET oracle_loans = 0")
+    assert checks_of(seeded_place.run(idempotency_key="once"))[("loans", "equal_to_oracle")] is False
 
 
 def test_a_bug_is_reported_by_class_and_place_and_never_by_its_text(seeded_place, seeded, broken_loading):

@@ -6,14 +6,22 @@ from dataclasses import replace
 import pytest
 import structlog
 from factories import make_plan
-from seed_runs import all_batches, cost_of
+from seed_runs import all_batches, cost_of, lean_plan
 from seeded import open_one_session, request_for
 
 from seed_pipelines import flow
 from seed_pipelines.control import budget, runs
 from seed_pipelines.control.runs import RunState
-from seed_pipelines.errors import BudgetExhausted, DatabaseUnavailable, ErrorBudgetExhausted, LeaseLost
+from seed_pipelines.errors import (
+    BudgetExhausted,
+    DatabaseUnavailable,
+    ErrorBudgetExhausted,
+    LeaseLost,
+    LendingServiceUnavailable,
+)
 from seed_pipelines.evidence.collect import evidence_of
+from seed_pipelines.generate.oracle import Oracle
+from seed_pipelines.lending.check import calculate
 
 
 def loaded(session, plan, *, key="first", entities=None):
@@ -82,7 +90,7 @@ def test_at_four_fifths_there_is_one_alert_and_the_report_says_so(seeded, open_s
         load = flow.load_entity(session, plan, run, shard="0000", entity=entity)
     assert load.spending.is_alerted
     flow.publish(session, plan, run, shard="0000")
-    evidence = evidence_of(session.connection, run.id, vocabulary_sha256="0" * 64)
+    evidence = evidence_of(session.connection, run.id)
     assert evidence.flags["budget_alert"] is True
     assert evidence.budget_usage.spent_micro_brl == load.spending.spent_micro_brl
 
@@ -143,6 +151,44 @@ def test_a_failed_batch_counts_and_one_that_was_fenced_off_does_not(seeded, open
     session, plan = open_session(), make_plan(customers=20)
     run = flow.begin(session, plan, request_for(session))
     batch = next(plan.batches("0000", "customers"))
-    with suppress(type(error)), budget.faults_recorded(session.connection, run, batch, attempt=1):
+    recorded = budget.faults_recorded(session.connection, run, attempt=1)
+    with suppress(type(error)), recorded, budget.blamed(batch):
         raise error
     assert seeded.value("SELECT count(*) FROM seed_control.batch_fault WHERE kind = 'failed'") == faults
+
+
+def test_a_batch_that_fails_while_it_is_made_counts_once_and_those_before_it_are_in(seeded, open_session):
+    plan, asked = lean_plan(customers=40, batch_rows=20), []
+
+    def away_after_the_first_batch(questions):
+        asked.append(1)
+        if len(asked) > 1:
+            raise LendingServiceUnavailable("http://calculation.test", why="does not answer")
+        return list(calculate(questions))
+
+    session = replace(open_session(), oracle=Oracle(official=away_after_the_first_batch))
+    run = flow.begin(session, plan, request_for(session))
+    for entity in ("tenants", "customers"):
+        flow.load_entity(session, plan, run, shard="0000", entity=entity)
+    with pytest.raises(LendingServiceUnavailable):
+        flow.load_entity(session, plan, run, shard="0000", entity="loans")
+    faults = "SELECT array_agg(concat_ws(' ', entity, shard, number, kind, code)) FROM seed_control.batch_fault"
+    assert seeded.value(faults) == ["loans 0000 1 failed lending-service-unavailable"]
+    assert seeded.value("SELECT count(*) FROM seed_control.checkpoint WHERE entity = 'loans'") == 1
+
+
+def test_a_service_that_is_away_uses_the_error_budget_up(seeded, open_session):
+    def away(_questions):
+        raise LendingServiceUnavailable("http://calculation.test", why="does not answer")
+
+    plan = lean_plan(customers=20)
+    nothing_may_fail = plan.manifest.budget.model_copy(update={"error_budget_pct": 0})
+    plan = _with(plan, manifest=plan.manifest.model_copy(update={"budget": nothing_may_fail}))
+    session = replace(open_session(), oracle=Oracle(official=away))
+    run = flow.begin(session, plan, request_for(session))
+    for entity in ("tenants", "customers"):
+        flow.load_entity(session, plan, run, shard="0000", entity=entity)
+    with pytest.raises(LendingServiceUnavailable):
+        flow.load_entity(session, plan, run, shard="0000", entity="loans")
+    with pytest.raises(ErrorBudgetExhausted, match="1 of "):
+        flow.load_entity(replace(session, oracle=Oracle()), plan, run, shard="0000", entity="loans")

@@ -1,11 +1,16 @@
 """The canary gate: a version whose canary was begun is not run wider until the canary is published."""
 
+from contextlib import nullcontext
+from dataclasses import replace
+
 import pytest
-from factories import make_plan
+from factories import make_manifest, make_plan
 from seeded import request_for
 
 from seed_pipelines import flow
-from seed_pipelines.errors import CanaryMissing
+from seed_pipelines.errors import CanaryMissing, SettingNotUsable
+from seed_pipelines.session import Installation
+from seed_pipelines.settings import from_environment
 
 
 def begin(open_session, *, mode, key=None, environment="staging", **wishes):
@@ -54,6 +59,25 @@ def test_the_gate_is_for_wider_runs_of_the_same_version_tenant_and_environment(s
     session = open_session(environment=environment, tenant=tenant)
     plan = make_plan(customers=10, environment=environment, tenant=tenant, **wishes)
     assert flow.begin(session, plan, request_for(session)).tenant == tenant
+
+
+@pytest.mark.parametrize(("environment", "is_refused"), [("staging", True), ("dev", False)])
+def test_where_canaries_are_required_one_that_nobody_ran_is_missing(seeded, open_session, environment, is_refused):
+    session = open_session(environment=environment)
+    plan = replace(make_plan(customers=10, environment=environment, mode="carga"), canary_required=True)
+    refusal = pytest.raises(CanaryMissing, match="no canary of it was run") if is_refused else nullcontext()
+    with refusal:
+        flow.begin(session, plan, request_for(session))
+    assert seeded.value("SELECT count(*) FROM seed_control.seed_run") == (0 if is_refused else 1)
+
+
+def test_the_setting_is_the_plans(tmp_path):
+    manifest = make_manifest(environment="staging")
+    for text, required in {"true": True, "false": False, "": False}.items():
+        settings = from_environment({"SEED_HOME": str(tmp_path), "SEED_CANARY_REQUIRED": text})
+        assert Installation.of(settings).plan(manifest).canary_required is required
+    with pytest.raises(SettingNotUsable):
+        from_environment({"SEED_CANARY_REQUIRED": "yes"})
 
 
 def test_without_a_canary_nothing_is_gated(seeded, open_session):

@@ -9,7 +9,13 @@ from seeded import request_for
 
 from seed_pipelines import flow
 from seed_pipelines.control import dead_letters
-from seed_pipelines.errors import BudgetExhausted, DatabaseRefused, LeaseLost, OracleDisagrees
+from seed_pipelines.errors import (
+    BudgetExhausted,
+    DatabaseRefused,
+    LeaseLost,
+    LendingServiceUnavailable,
+    OracleDisagrees,
+)
 from seed_pipelines.generate.oracle import Oracle
 from seed_pipelines.lending.check import calculate
 
@@ -84,6 +90,23 @@ def test_a_batch_that_the_official_calculation_refuses_names_its_loans_and_nothi
     (letter,) = dead_letters.found(session.connection)
     assert (letter.entity, letter.shard, letter.number, letter.loans) == ("loans", "0000", 0, (3,))
     assert (letter.code, letter.sqlstate, letter.attempts) == ("oracle-disagrees", None, 1)
+
+
+def test_a_batch_that_could_not_be_made_is_kept_with_how_often_it_was_tried(open_session):
+    def away(_questions):
+        raise LendingServiceUnavailable("http://calculation.test", why="does not answer")
+
+    session, plan = replace(open_session(), oracle=Oracle(official=away)), lean_plan(customers=10)
+    run = flow.begin(session, plan, request_for(session))
+    for entity in ("tenants", "customers"):
+        flow.load_entity(session, plan, run, shard="0000", entity=entity)
+    for _ in range(2):
+        with pytest.raises(LendingServiceUnavailable) as caught:
+            flow.load_entity(session, plan, run, shard="0000", entity="loans")
+    flow.leave(session.connection, run.id, worker=session.worker, error=caught.value)
+    (letter,) = dead_letters.found(session.connection)
+    assert (letter.entity, letter.number, letter.code) == ("loans", 0, "lending-service-unavailable")
+    assert letter.attempts == 2
 
 
 @pytest.mark.parametrize("error", [LeaseLost(), RuntimeError("a bug")])

@@ -100,7 +100,7 @@ def test_an_abandoned_seed_run_is_measured_when_it_is_marked(seeded, open_sessio
     held_shard(session, lean_plan(customers=4), run)
     with seeded.superuser() as connection:
         connection.execute("UPDATE seed_control.lease SET lease_until = clock_timestamp() - interval '10 min'")
-    assert [found.id for found in marked(installation)] == [run.id]
+    assert [(found.id, error) for found, error in marked(session.connection, installation)] == [(run.id, None)]
     assert durations(installation.settings.home) == {"failed": 1}
 
 

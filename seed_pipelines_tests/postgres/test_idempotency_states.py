@@ -6,7 +6,10 @@ import psycopg
 import pytest
 from seed_runs import begun, lean_plan, run_all
 
+from seed_pipelines import flow
+from seed_pipelines.control import budget, checkpoints, dead_letters
 from seed_pipelines.control.runs import RunState
+from seed_pipelines.errors import DatabaseUnavailable
 
 ALLOWED = {
     (RunState.RUNNING, RunState.FAILED),
@@ -98,3 +101,30 @@ def test_exactly_the_seed_runs_that_ended_wait_for_a_report(seeded, in_state, st
 def test_a_publication_waits_for_one_report(seeded, open_session):
     run_all(open_session(), lean_plan(customers=4))
     assert seeded.value("SELECT count(*) FROM seed_control.report_outbox") == 1
+
+
+@pytest.mark.parametrize("change", ["attempt = attempt - 1", "state = 'active'", "state = 'idle'"])
+def test_a_shard_that_is_done_stays_done_and_no_attempt_comes_back(seeded, open_session, change):
+    session, plan = open_session(), lean_plan(customers=4)
+    run_all(session, plan)
+    with seeded.connection() as loader, pytest.raises(psycopg.errors.CheckViolation):
+        loader.execute(f"UPDATE seed_control.seed_shard SET {change}")
+
+
+def test_a_batch_is_reserved_failed_dead_and_written_in_turn(seeded, open_session):
+    session, plan = open_session(), lean_plan(customers=4)
+    run, connection = begun(session, plan), session.connection
+    (batch,) = plan.batches("0000", "customers")
+    assert checkpoints.batch_states(connection, run.id) == {}
+    budget.reserve(connection, run, plan, batch)
+    assert checkpoints.batch_states(connection, run.id) == {"reserved": 1}
+    error = DatabaseUnavailable("57P01")
+    recorded = budget.faults_recorded(connection, run, attempt=1)
+    with pytest.raises(DatabaseUnavailable), recorded, budget.blamed(batch):
+        raise error
+    assert checkpoints.batch_states(connection, run.id) == {"failed": 1}
+    dead_letters.bury(connection, run.id, error)
+    assert checkpoints.batch_states(connection, run.id) == {"dead": 1}
+    flow.load_entity(session, plan, run, shard="0000", entity="customers")
+    assert checkpoints.batch_states(connection, run.id)["written"] == 1
+    assert "dead" not in checkpoints.batch_states(connection, run.id)

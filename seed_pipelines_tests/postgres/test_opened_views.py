@@ -195,10 +195,10 @@ def _is_name(value):
 
 
 def _is_postal_code(value):
+    if not re.fullmatch("[0-9]{8}", value):
+        return False
     prefix = int(value[:5])
-    return re.fullmatch("[0-9]{8}", value) and any(
-        first <= prefix <= last for spans in PREFIXES.values() for first, last in spans
-    )
+    return any(first <= prefix <= last for spans in PREFIXES.values() for first, last in spans)
 
 
 def _is_pix_key(value):
@@ -215,9 +215,10 @@ FORMS = {
     Pii.COMPANY_NAME: lambda value: _is_name(value) and value.endswith((" Ltda", " S.A.")),
     Pii.EMAIL: re.compile(r"[a-z0-9.]+@example\.(com|net|org)").fullmatch,
     Pii.PHONE: re.compile(r"\+55[1-9][0-9]9[0-9]{8}").fullmatch,
-    Pii.STREET: re.compile(r"(Rua|Avenida|Travessa|Alameda) .+|[1-9][0-9]{0,3}").fullmatch,
+    Pii.STREET: lambda value: (
+        re.fullmatch(r"(Rua|Avenida|Travessa|Alameda) .+|[1-9][0-9]{0,3}", value) or _is_postal_code(value)
+    ),
     Pii.COMPLEMENT: re.compile(r"(Apto|Casa|Sala|Loja) [1-9][0-9]{0,3} Bloco [A-Z]").fullmatch,
-    Pii.POSTAL_CODE: _is_postal_code,
     Pii.BANK_ACCOUNT: re.compile("[0-9]+|[XP]").fullmatch,
     Pii.PIX_KEY: _is_pix_key,
     Pii.PIX_REFERENCE: re.compile("E[0-9]{20}[0-9a-z]{11}").fullmatch,

@@ -59,7 +59,7 @@ def after(database, run, statement, *, is_quick=True):
 
 def test_every_distribution_of_a_whole_dataset_is_as_expected(profile):
     verdicts = {each.name: each.verdict for each in profile.distributions}
-    names = {expected.name for expected in expectations(PLAN.rows)} | {"states"}
+    names = {expected.name for expected in expectations(PLAN.rows)} | {"states", "over_90", "stage"}
     assert verdicts == dict.fromkeys(names, Verdict.AS_EXPECTED) | {"amount": Verdict.SHOWN}
     assert len(names) > 20
 
@@ -82,6 +82,11 @@ def test_only_rows_of_the_dataset_are_counted(database, run, profile):
         ("state", "UPDATE app.customers SET uf = 'AC' WHERE uf IN ('SP', 'MG')"),
         ("kind", "UPDATE app.customers SET kind = 'PJ' WHERE id % 10 = 0"),
         ("age", "UPDATE app.customers SET born_on = born_on - 3000 WHERE kind = 'PF'"),
+        ("age_of_good_income", "UPDATE app.customers SET monthly_income_cents = 600000 WHERE kind = 'PF'"),
+        ("income", "UPDATE app.customers SET monthly_income_cents = monthly_income_cents / 2"),
+        ("burden", "UPDATE app.customers SET monthly_income_cents = monthly_income_cents / 2"),
+        ("stage", "UPDATE app.installments SET due_on = due_on - 30 WHERE status = 'overdue'"),
+        ("over_90", "UPDATE app.installments SET due_on = due_on - 100 WHERE status = 'overdue'"),
         ("product", "UPDATE app.loans SET product = 'vehicle_financing' WHERE product = 'payroll_public'"),
         ("rate", "UPDATE app.loans SET monthly_rate_ppm = 40000 WHERE monthly_rate_ppm > 60000"),
         ("term", "UPDATE app.loans SET installment_count = 48 WHERE id % 9 = 0"),
@@ -97,7 +102,7 @@ def test_only_rows_of_the_dataset_are_counted(database, run, profile):
     ],
 )
 def test_a_dataset_that_looks_otherwise_is_told_by_name(database, run, name, statement):
-    changed = after(database, run, statement, is_quick=name != "method")
+    changed = after(database, run, statement, is_quick=name not in ("method", "burden"))
     if "lottery" in statement:
         assert found(changed, "amount_within").verdict is Verdict.DIFFERS
     assert name in {each.name for each in changed.differing}
@@ -105,15 +110,17 @@ def test_a_dataset_that_looks_otherwise_is_told_by_name(database, run, name, sta
 
 def test_without_the_plan_the_states_are_shown_and_nothing_is_said_of_them(database, run):
     with database.connection() as connection:
-        states = found(profile_of(connection, run, plan=None), "states")
-    assert states.verdict is Verdict.SHOWN
+        unplanned = profile_of(connection, run, plan=None)
+    states = found(unplanned, "states")
+    for name in ("states", "over_90", "stage", "income", "product", "rate"):
+        assert found(unplanned, name).verdict is Verdict.SHOWN
     assert sum(bar.count for bar in states.bars) == sum(sum(each.values()) for each in PLAN.state_rows.values())
 
 
 def test_a_quick_profile_leaves_out_what_reads_the_largest_tables(database, run, profile):
     with database.connection() as connection:
         quick = profile_of(connection, run, plan=PLAN, is_quick=True)
-    left_out = {"loans_each", "method", "punctuality"}
+    left_out = {"loans_each", "burden", "method", "punctuality"}
     assert quick.distributions == tuple(each for each in profile.distributions if each.name not in left_out)
 
 

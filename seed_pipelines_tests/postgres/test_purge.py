@@ -5,10 +5,17 @@ from factories import make_plan
 from seeded import request_for
 
 from seed_pipelines import flow
-from seed_pipelines.control import lease, outbox, purge
+from seed_pipelines.control import lease, outbox, purge, runs
+from seed_pipelines.control.expired import purge_datasets_of, purge_expired
 from seed_pipelines.control.purge import DatasetName
-from seed_pipelines.errors import CheckpointsGone, DatasetNotFound, LeaseHeldElsewhere, PurgeRefused
-from seed_pipelines.orchestration.purge import purge_datasets_of
+from seed_pipelines.control.runs import RunState
+from seed_pipelines.errors import (
+    CheckpointsExpired,
+    CheckpointsGone,
+    DatasetNotFound,
+    LeaseHeldElsewhere,
+    PurgeRefused,
+)
 
 BASELINE = DatasetName(environment="dev", tenant="acme", mode="baseline")
 DR = DatasetName(environment="dev", tenant="acme", mode="dr")
@@ -168,12 +175,56 @@ def test_checkpoints_go_once_they_are_reported_and_superseded_or_old(seeded, ope
         publish(open_session, key="again")
     with seeded.superuser() as connection:
         if case in ("old", "unreported"):
-            connection.execute("UPDATE seed_control.seed_run SET finished_at = now() - interval '31 days'")
+            connection.execute("UPDATE seed_control.checkpoint SET committed_at = now() - interval '31 days'")
         if case == "unfinished":
             connection.execute("ALTER TABLE seed_control.seed_run DISABLE TRIGGER USER")
             connection.execute("UPDATE seed_control.seed_run SET finished_at = NULL, state = 'paused'")
     deleted = purge.purge_checkpoints(session.connection)
     assert deleted == (plan.total_batches if case in ("superseded", "old") else 0)
+
+
+@pytest.fixture
+def stopped_long_ago(seeded, open_session):
+    """A seed run that stopped with a batch in, 31 days ago."""
+    session, plan = open_session(), make_plan(customers=30)
+    run = flow.begin(session, plan, request_for(session))
+    flow.load_entity(session, plan, run, shard="0000", entity="customers")
+    flow.leave(session.connection, run.id, worker=session.worker, error=KeyboardInterrupt())
+    with seeded.superuser() as connection:
+        connection.execute("UPDATE seed_control.checkpoint SET committed_at = now() - interval '31 days'")
+    return session, plan, run
+
+
+def is_ended_and_its_build_is_gone(seeded, session, run):
+    ended = runs.find(session.connection, run.id)
+    assert (ended.state, ended.error_code) == (RunState.ABORTED, "checkpoints-expired")
+    assert seeded.value("SELECT count(*) FROM pg_tables WHERE schemaname = 'seed_build'") == 0
+    assert seeded.value("SELECT count(*) FROM seed_control.report_outbox") == 1
+
+
+@pytest.mark.parametrize("door", [flow.begin, flow.ask])
+def test_a_seed_run_that_stopped_long_ago_is_not_gone_on_with(seeded, stopped_long_ago, door):
+    session, plan, run = stopped_long_ago
+    with pytest.raises(CheckpointsExpired, match=r"`seed-data run dev/acme\.yaml --reseed`"):
+        door(session, plan, request_for(session))
+    is_ended_and_its_build_is_gone(seeded, session, run)
+
+
+def test_the_purge_ends_what_stopped_long_ago_and_its_checkpoints_go_when_it_is_reported(seeded, stopped_long_ago):
+    session, _, run = stopped_long_ago
+    purged = purge_expired(session.connection, environment="dev")
+    assert (purged.ended, purged.checkpoints) == (1, 0)
+    is_ended_and_its_build_is_gone(seeded, session, run)
+    outbox.mark_written(session.connection, run.id, uri="file:///x", sha256="0" * 64)
+    assert purge_expired(session.connection, environment="dev").checkpoints > 0
+
+
+def test_the_purge_leaves_what_stopped_lately(seeded, stopped_long_ago):
+    session, _, run = stopped_long_ago
+    with seeded.superuser() as connection:
+        connection.execute("UPDATE seed_control.checkpoint SET committed_at = now() - interval '29 days'")
+    assert purge_expired(session.connection, environment="dev").ended == 0
+    assert not runs.find(session.connection, run.id).is_finished
 
 
 def test_a_published_seed_run_without_checkpoints_says_so_and_keeps_its_hash(seeded, open_session):

@@ -1,5 +1,6 @@
 """The queue on a real PostgreSQL: in order, without locks, for five minutes at most, and with a line for each wait."""
 
+import json
 import time
 from contextlib import contextmanager
 from datetime import UTC, timedelta
@@ -11,10 +12,21 @@ from seed_runs import with_manifest
 from seeded import request_for
 
 from seed_pipelines import flow
+from seed_pipelines.cli import show
 from seed_pipelines.control import lease, queue, runs
-from seed_pipelines.errors import EnvironmentFull, LeaseHeldElsewhere, OutsideWindow, QueuedBehind, QueueExpired
+from seed_pipelines.errors import (
+    DatabaseRefused,
+    EnvironmentFull,
+    LeaseHeldElsewhere,
+    OutsideWindow,
+    QueuedBehind,
+    QueueExpired,
+    SeedRunCancelled,
+    WindowNotIgnorable,
+)
 from seed_pipelines.manifest.window import Window
 from seed_pipelines.orchestration.turn import begin_in_turn
+from seed_pipelines.outside.postgres import translated
 
 
 def plan_for(tenant):
@@ -108,7 +120,8 @@ def test_who_waits_until_the_window_is_closed_is_refused_and_holds_nothing(seede
     plan = with_manifest(plan_for("acme"), window=Window(start=(now - hour).time(), end=(now + hour).time()))
     with pytest.raises(OutsideWindow):
         begin_in_turn(late, plan, request_for(late, "late", ignore_window=False), waits=True)
-    assert [wait.outcome for wait in queue.recent(session.connection)] == ["cancelled"]
+    (wait,) = queue.recent(session.connection)
+    assert (wait.outcome, wait.error_code) == ("refused", "outside-window")
     assert seeded.value("SELECT count(*) FROM seed_control.seed_run") == 1
 
 
@@ -136,9 +149,16 @@ def test_a_wait_ends_after_its_time_and_says_so(seeded, open_session):
 
 
 @pytest.mark.parametrize(
-    "death", ["seen_at = now() - interval '16 s'", "expires_at = now() - interval '1 s'"], ids=["silent", "too old"]
+    ("death", "outcome"),
+    [
+        ("seen_at = now() - interval '16 s'", "died"),
+        ("seen_at = now() - interval '9 min', expires_at = now() - interval '5 min'", "died"),
+        ("expires_at = now() - interval '1 s'", "expired"),
+        ("seen_at = now() - interval '301 s', expires_at = now() - interval '300 s'", "expired"),
+    ],
+    ids=["silent", "silent before its time was over", "too old", "too old and not seen since"],
 )
-def test_a_dead_head_keeps_nobody_back_and_is_put_aside_by_the_next_look(seeded, open_session, death):
+def test_a_dead_head_keeps_nobody_back_and_is_put_aside_by_the_next_look(seeded, open_session, death, outcome):
     session = open_session()
     with queue.waiting(session.connection, whose("dead"), reason="environment-full", ttl_seconds=60):
         with seeded.superuser() as connection:
@@ -147,7 +167,7 @@ def test_a_dead_head_keeps_nobody_back_and_is_put_aside_by_the_next_look(seeded,
         with queue.waiting(session.connection, whose("alive"), reason="environment-full", ttl_seconds=60) as place:
             assert queue.is_turn(session.connection, place)
     outcomes = {wait.tenant: wait.outcome for wait in queue.recent(session.connection)}
-    assert outcomes == {"dead": "expired", "alive": "cancelled"}
+    assert outcomes == {"dead": outcome, "alive": "cancelled"}
 
 
 def test_of_three_who_wait_two_have_a_turn_when_both_slots_are_free(seeded, open_session):
@@ -161,11 +181,45 @@ def test_of_three_who_wait_two_have_a_turn_when_both_slots_are_free(seeded, open
     assert turns == [False, True, True]
 
 
-def test_a_waiter_that_is_interrupted_leaves_the_queue(seeded, open_session):
+@pytest.mark.parametrize(
+    ("error", "outcome", "error_code"),
+    [
+        (WindowNotIgnorable("staging"), "refused", "window-not-ignorable"),
+        (ValueError("a row"), "refused", "unexpected"),
+        (SeedRunCancelled("a run"), "cancelled", None),
+        (KeyboardInterrupt(), "cancelled", None),
+    ],
+    ids=["refused", "a fault of ours", "cancelled", "interrupted"],
+)
+def test_a_wait_says_what_ended_it(seeded, open_session, error, outcome, error_code):
     session = open_session()
     with (
-        pytest.raises(KeyboardInterrupt),
+        pytest.raises(type(error)),
         queue.waiting(session.connection, whose("acme"), reason="environment-full", ttl_seconds=60),
     ):
-        raise KeyboardInterrupt
-    assert [wait.outcome for wait in queue.recent(session.connection)] == ["cancelled"]
+        raise error
+    (wait,) = queue.recent(session.connection)
+    assert (wait.outcome, wait.error_code) == (outcome, error_code)
+
+
+def test_the_list_of_waits_says_which_error_refused_one(seeded, open_session, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    session = open_session()
+    with pytest.raises(WindowNotIgnorable), queue.waiting(session.connection, whose("acme"), reason="x", ttl_seconds=9):
+        raise WindowNotIgnorable("staging")
+    found = queue.recent(session.connection)
+    show.waits(found, as_json=False)
+    assert "refused (window-not-ignorable)" in capsys.readouterr().out
+    show.waits(found, as_json=True)
+    assert json.loads(capsys.readouterr().out)["waits"][0]["error_code"] == "window-not-ignorable"
+
+
+@pytest.mark.parametrize("outcome", ["'refused'", "'lost'"], ids=["without its error", "unknown"])
+def test_the_database_knows_which_endings_there_are(seeded, open_session, outcome):
+    session = open_session()
+    with (
+        queue.waiting(session.connection, whose("acme"), reason="environment-full", ttl_seconds=60),
+        pytest.raises(DatabaseRefused),
+        translated(),
+    ):
+        session.connection.execute(f"UPDATE seed_control.queue_entry SET outcome = {outcome}, ended_at = now()")

@@ -23,7 +23,11 @@ def test_a_rehearsal_has_the_hash_of_the_seed_run_and_leaves_nothing(seeded, ope
     plan = make_plan(customers=40, **wishes)
     before = seeded.value(EVERYTHING)
     with seeded.connection() as connection:
-        rehearsal = rehearse(connection, plan)
+        batches = []
+        rehearsal = rehearse(connection, plan, on_batch=batches.append)
+    assert batches == [
+        batch for entity in plan.rows for shard in plan.shard_keys for batch in plan.batches(shard, entity)
+    ]
     assert seeded.value(EVERYTHING) == before
     assert seeded.value("SELECT count(*) FROM pg_tables WHERE schemaname = 'seed_build'") == 0
     assert {found.entity: found.rows for found in rehearsal.entities} == dict(plan.rows)

@@ -1,26 +1,35 @@
 """The API's contract and its forms: headers, problems that repeat nothing, and a document that says it all."""
 
+import io
 import json
+import logging
 import subprocess
 import sys
 
 import pytest
+import structlog
 from factories import manifest_data
 
 from seed_pipelines.api import etags, idempotency
 from seed_pipelines.api.contract import SeedRunQuery, SeedRunRequest
-from seed_pipelines.api.problems import problem_of, status_of, unexpected
+from seed_pipelines.api.problems import answer_of, problem_of, status_of, unexpected
 from seed_pipelines.api.service import read_as
 from seed_pipelines.api.unechoed import violation_of, without_values
 from seed_pipelines.errors import (
     HeaderNotUsable,
+    KeysUnavailable,
+    LendingServiceNotReady,
     ManifestNotFound,
     ManifestRejected,
     PreconditionMissing,
+    ReportNotFound,
+    ReportNotVerified,
     RequestRejected,
     SeedError,
+    VaultUnavailable,
 )
 from seed_pipelines.manifest.load import examine
+from seed_pipelines.outside.logs import configure_logs
 
 SECRET = "123.456.789-09"
 
@@ -171,15 +180,53 @@ def _below(kind):
         yield from _below(child)
 
 
-def test_a_bug_is_told_by_its_class_and_place_and_never_by_its_text():
+def test_a_bug_is_known_by_its_class_and_place_and_never_by_its_text():
     try:
         raise ValueError(SECRET)
     except ValueError as bug:
-        told = problem_of(unexpected(bug), instance="/x")
+        ours = unexpected(bug)
+    assert "ValueError at test_api_contract:" in str(ours)
+    told = problem_of(ours, instance="/x")
     assert (told.status, told.code) == (500, "unexpected")
-    assert SECRET not in told.model_dump_json()
-    assert "ValueError" in told.detail
-    assert "test_api_contract" in told.detail
+    assert SECRET not in f"{ours}{told.model_dump_json()}"
+
+
+@pytest.fixture
+def logged():
+    """What is logged meanwhile."""
+    root, stream = logging.getLogger(), io.StringIO()
+    handlers, level = root.handlers[:], root.level
+    configure_logs(stream=stream)
+    yield stream
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+INSIDE = "s3://evidence/staging/1.json?versionId=7"
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (VaultUnavailable(INSIDE, doing="mask", why="does not answer"), 503),
+        (LendingServiceNotReady(INSIDE, why="does not answer"), 503),
+        (KeysUnavailable(INSIDE, why="it is not there"), 503),
+        (ReportNotVerified(INSIDE, why="signature"), 500),
+        (ReportNotFound(INSIDE, why=f"it is not in {INSIDE}"), 404),
+        (unexpected(ValueError()), 500),
+    ],
+    ids=lambda value: getattr(value, "code", None),
+)
+def test_of_the_inside_the_log_is_told_and_the_caller_is_not(logged, error, status):
+    answer = answer_of(error, {"type": "http", "headers": []})
+    told = json.loads(answer.body)
+    assert (answer.status_code, told["type"]) == (status, f"urn:seed-pipelines:problem:{error.code}")
+    for word in ("evidence", "s3:", "signature", "it is not"):
+        assert word not in told["detail"]
+    lines = [json.loads(line) for line in logged.getvalue().splitlines()]
+    assert [line["error_code"] for line in lines] == ([error.code] if status >= 500 else [])
+    assert all(INSIDE in line["event"] for line in lines if error.code != "unexpected")
 
 
 def test_the_contract_and_the_client_need_no_server():

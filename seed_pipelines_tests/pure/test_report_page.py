@@ -50,7 +50,7 @@ def test_every_element_is_closed_and_nothing_is_loaded_or_run():
 
 def test_rows_are_drawn_in_one_scale():
     evidence = {"planned_rows": {"customers": 1000, "loans": 500}, "actual_rows": {"customers": 500, "loans": 500}}
-    drawn = page(outcome=Outcome.FAILED, dataset_hash=None, **evidence)
+    drawn = page(outcome=Outcome.ABORTED, dataset_hash=None, **evidence)
     assert re.findall(r'class="plan"[^>]* width="(\d+)"', drawn)[:2] == ["460", "230"]
     assert re.findall(r'class="done"[^>]* width="(\d+)"', drawn)[:2] == ["230", "230"]
     assert "500 of 1,000" in drawn

@@ -11,6 +11,7 @@ from factories import make_plan
 from seeded import request_for
 
 from seed_pipelines import flow
+from seed_pipelines.control import outbox
 
 ROOT = Path(__file__).parents[2]
 SEED_DATA = str(Path(sys.executable).with_name("seed-data"))
@@ -74,3 +75,22 @@ def test_a_dataset_that_rows_refer_to_is_refused_and_they_are_listed(seeded, pub
         refused = call("dataset", "purge", "--mode", "baseline", wish)
         assert refused.returncode == 3
         assert "public.tickets to customers: ids 41" in refused.stderr
+
+
+def test_everything_expired_is_what_the_schedule_purges_and_a_tenant_at_work_waits_without_failure(
+    seeded, published, open_session, call
+):
+    session = open_session()
+    run_id = seeded.value("SELECT seed_run_id FROM seed_control.dataset")
+    outbox.mark_written(session.connection, run_id, uri="file:///x", sha256="0" * 64)
+    with seeded.superuser() as connection:
+        connection.execute("UPDATE seed_control.dataset SET expires_at = now() - interval '1 minute'")
+        connection.execute("UPDATE seed_control.checkpoint SET committed_at = now() - interval '31 days'")
+    flow.begin(session, published, request_for(session, "again"))
+    waited = call("dataset", "purge", "--environment", "dev", "--expired", "--yes", "--json")
+    said = json.loads(waited.stdout)
+    assert (waited.returncode, said["datasets"][0]["error"]["code"]) == (0, "lease-held-elsewhere")
+    assert said["checkpoints"] == published.total_batches
+    assert seeded.value("SELECT count(*) FROM app.customers") == 10
+    refused = call("dataset", "purge", "--tenant", "acme", "--expired", "--yes")
+    assert refused.returncode == 3

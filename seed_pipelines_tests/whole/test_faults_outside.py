@@ -146,6 +146,17 @@ def test_the_key_rotates_in_the_middle_of_a_run_and_the_values_stay(staging):
         assert connection.execute(opened, {"key": passphrase}).fetchone()["count"] == 40
 
 
+def test_a_report_that_was_put_before_the_signing_key_rotated_is_the_report(staging):
+    """A worker that died between putting it and marking it leaves it to a sensor that signs with another version."""
+    finish(staging, Worker(staging))
+    [before] = staging.reports()
+    with staging.seeded.superuser() as connection:
+        connection.execute("UPDATE seed_control.report_outbox SET written_at = NULL, uri = NULL, sha256 = NULL")
+    staging.vault.client().secrets.transit.rotate_key("seed-report-staging")
+    assert [delivery.error for delivery in Worker(staging).deliver()] == [None]
+    assert staging.reports() == [before]
+
+
 def rewrapped(staging):
     """The data key of the tenant, wrapped by a newer version of its wrapping key."""
     with staging.seeded.connection() as connection, Vault(staging.vault.settings()) as vault:

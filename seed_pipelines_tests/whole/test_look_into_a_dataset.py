@@ -92,7 +92,7 @@ def test_the_report_says_who_was_asked_and_about_how_many_loans(published, servi
     for batch in payload["batches"]:
         asked[batch["entity"]] = asked.get(batch["entity"], 0) + batch["oracle_loans"]
     assert {entity: loans for entity, loans in asked.items() if loans} == {
-        entity: 24 for entity in ("loans", "contracts", "installments")
+        entity: 24 for entity in ("loans", "contracts", "installments", "financial_transactions")
     }
     assert "100 % synthetic" in payload["statement"]
 

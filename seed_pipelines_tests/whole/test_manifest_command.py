@@ -128,7 +128,7 @@ def test_a_manifest_is_shown_in_its_normal_form(folder):
     (folder / "manifests/staging/globex.yaml").write_text(shown.stdout, encoding="utf-8")
     assert manifest(folder, "check").returncode == 0
     as_json = json.loads(manifest(folder, "show", "manifests/staging/globex.yaml", "--json").stdout)
-    assert as_json["volumetry"]["loans"]["states"]["delinquent"] == 5.4
+    assert as_json["volumetry"]["loans"]["states"]["delinquent"] == 8.7
 
 
 def test_a_comparison_tells_rows_cost_and_what_it_means(folder):

@@ -15,7 +15,10 @@ from seed_pipelines.errors import (
     ReportStoreNotReady,
     SigningKeyUnavailable,
 )
-from seed_pipelines.evidence.signature import DevSigner, public_pem
+from seed_pipelines.evidence import report as report_module
+from seed_pipelines.evidence.facts import Problem
+from seed_pipelines.evidence.report import envelope_of, report_of
+from seed_pipelines.evidence.signature import DevSigner, Signature, SigningKey, public_key_sha256, public_pem
 from seed_pipelines.evidence.verify import payload_of, verify_envelope
 from seed_pipelines.evidence.worm import preserve
 from seed_pipelines.outside.report_files import FileStore
@@ -23,6 +26,40 @@ from seed_pipelines.outside.report_key_file import PRIVATE_KEY_NAME, PUBLIC_KEY_
 from seed_pipelines.outside.report_store import open_report_store, read_report, report_key, sha256_of
 
 KEY = report_key(environment="dev", tenant="acme", run_id="run-1")
+
+
+class Rotated:
+    """One key in Vault, which signs with one of its versions and knows the public halves of all."""
+
+    is_local = False
+
+    def __init__(self, version):
+        self.version = version
+
+    @property
+    def identity(self):
+        public = public_key_sha256(self.public_key_pem)
+        return SigningKey(
+            algorithm="RSASSA-PSS-SHA256", key="seed-report-dev", key_version=self.version, public_key_sha256=public
+        )
+
+    @property
+    def public_key_pem(self):
+        return self.public_key_pem_at(self.version)
+
+    def public_key_pem_at(self, key_version):
+        return make_public_pem(f"version-{key_version}")
+
+    def sign(self, digest):
+        return Signature(signed_by=self.identity, value=make_signer(f"version-{self.version}").sign(digest).value)
+
+    def forge(self, version):
+        digest = report_of(make_evidence(), signed_by=Rotated(version).identity).digest
+        return Signature(signed_by=Rotated(version).identity, value=self.sign(digest).value)
+
+
+def make_problem(*, title="The window closed.", detail="at [06:00] UTC"):
+    return Problem(type="urn:x", title=title, status=409, detail=detail)
 
 
 @pytest.fixture
@@ -183,6 +220,31 @@ def test_a_kept_report_that_says_something_else_is_an_alarm(store):
     keep(store)
     with pytest.raises(ReportDiverges):
         keep(store, make_evidence(dataset_hash="0" * 64))
+
+
+def test_preserving_again_after_the_key_was_rotated_gives_the_report_that_is_kept(store):
+    first = preserve(make_evidence(), store=store, signer=Rotated(1), public_key_pem=make_public_pem("version-1"))
+    again = preserve(make_evidence(), store=store, signer=Rotated(2), public_key_pem=make_public_pem("version-2"))
+    assert again == first
+    assert verify_envelope(store.get(first.uri), public_key_pem=make_public_pem("version-1")).ok
+
+
+def test_a_kept_report_that_another_key_signed_is_an_alarm_whatever_it_names(store):
+    """It says that version 1 signed it, and version 3 did."""
+    forged = envelope_of(report_of(make_evidence(), signed_by=Rotated(1).identity), signature=Rotated(3).forge(1))
+    store.put(report_key(environment="dev", tenant="acme", run_id=make_evidence().run_id), forged)
+    with pytest.raises(ReportNotVerified, match="signature"):
+        preserve(make_evidence(), store=store, signer=Rotated(2), public_key_pem=make_public_pem("version-2"))
+
+
+def test_preserving_again_after_another_release_gives_the_report_that_is_kept(store, monkeypatch):
+    first = keep(store, make_evidence(errors=(make_problem(title="The window closed."),)))
+    monkeypatch.setattr(report_module, "REPORT_VERSION", "9.9.9")
+    monkeypatch.setattr(report_module, "STATEMENT", "Said in other words.")
+    newer = make_evidence(errors=(make_problem(title="Said better."),), vocabulary_sha256="e" * 64)
+    assert keep(store, newer) == first
+    with pytest.raises(ReportDiverges):
+        keep(store, make_evidence(errors=(make_problem(detail="something else"),)))
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"not a report"])

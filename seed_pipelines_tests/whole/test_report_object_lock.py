@@ -3,6 +3,7 @@
 import itertools
 import socket
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -92,6 +93,8 @@ class LosesTheFirstAnswer:
     def _pass_on(self, near):
         """One request and its answer; every connection is closed after it."""
         request = self._request_from(near)
+        if self._swallows(request):
+            return
         with socket.create_connection(("127.0.0.1", self.port), timeout=10) as far:
             far.sendall(request.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n", 1))
             answer = b"".join(iter(lambda: far.recv(65536), b""))
@@ -99,6 +102,9 @@ class LosesTheFirstAnswer:
             self.lost += 1
             return
         near.sendall(answer)
+
+    def _swallows(self, request):
+        return False
 
     def _request_from(self, near):
         request = b""
@@ -114,6 +120,16 @@ class LosesTheFirstAnswer:
         while len(body) < wanted:
             body += near.recv(65536)
         return head + b"\r\n\r\n" + body
+
+
+class SwallowsPuts(LosesTheFirstAnswer):
+    """A proxy that says nothing to a PUT for longer than its client waits, and passes everything else on."""
+
+    def _swallows(self, request):
+        is_put = request.startswith(b"PUT")
+        self.lost += is_put
+        time.sleep(2.2 if is_put else 0)
+        return is_put
 
 
 def test_a_report_is_one_version_locked_for_a_year_and_readable_by_its_uri(store, client, bucket):
@@ -228,10 +244,13 @@ def test_an_object_that_was_put_with_a_short_lock_is_an_alarm(store, client, buc
         store.put(KEY, b"body")
 
 
-def test_preflight_passes_again_and_again_and_leaves_nothing(store, client, bucket):
-    store.preflight()
-    store.preflight()
-    assert "Versions" not in client.list_object_versions(Bucket=bucket)
+def test_preflight_passes_again_and_again_and_leaves_one_small_locked_object(store, client, bucket):
+    for _ in range(3):
+        store.preflight()
+    (left,) = client.list_object_versions(Bucket=bucket)["Versions"]
+    assert (left["Key"], left["Size"] < 100) == ("evidence/worm/preflight.txt", True)
+    named = {"Bucket": bucket, "Key": left["Key"], "VersionId": left["VersionId"]}
+    assert client.get_object_retention(**named)["Retention"]["Mode"] == "COMPLIANCE"
 
 
 @pytest.mark.parametrize(
@@ -282,9 +301,22 @@ def test_a_server_that_never_answers_is_given_up(object_server):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         client = object_server.client(endpoint=f"http://127.0.0.1:{port}", read_timeout=0.3)
-        with pytest.raises(ReportNotStored, match="does not answer"):
+        with pytest.raises(ReportNotStored, match="does not answer") as refused:
             ObjectLockStore(bucket="reports", client=client).put(KEY, b"body")
+        assert refused.value.is_silent
         client.close()
+
+
+def test_a_server_that_takes_a_report_and_says_nothing_is_not_asked_again(object_server, bucket):
+    proxy = SwallowsPuts(object_server.port)
+    through = object_server.client(endpoint=proxy.endpoint, read_timeout=2)
+    try:
+        with pytest.raises(ReportNotStored) as refused:
+            ObjectLockStore(bucket=bucket, client=through).put(KEY, b"body")
+    finally:
+        through.close()
+        proxy.close()
+    assert (proxy.lost, refused.value.is_silent) == (1, True)
 
 
 @pytest.mark.parametrize(

@@ -73,6 +73,20 @@ def attributes_of(span):
     return found
 
 
+@pytest.mark.parametrize("method", ["send_spans", "send_metrics"])
+def test_an_exporter_that_crashes_is_no_telemetry(receiver, open_one, monkeypatch, capfd, method):
+    def crash(*_):
+        raise RuntimeError(CPF)
+
+    monkeypatch.setattr(OtlpDestination, method, crash)
+    telemetry = open_one()
+    telemetry.metrics.rows_published(3, entity="loans")
+    end_spans(telemetry, 1)
+    state = telemetry.finish(5)
+    assert (state.ok, state.error_code) == (False, "exporter-crashed")
+    assert CPF not in "".join(capfd.readouterr())
+
+
 def test_every_span_arrives_with_its_attributes(receiver, open_one):
     telemetry = open_one()
     with telemetry.span("seed.run", shard="0000") as run:

@@ -16,6 +16,20 @@ WHERE r.state = 'running' AND (%(environment)s::text IS NULL OR r.environment = 
     END
 ORDER BY r.started_at;
 
+-- runs_to_request --
+-- Seed runs that were marked and that nobody has gone on with since; of each shard how often it was begun.
+SELECT r.id, r.environment, r.tenant, r.idempotency_key, r.manifest_path, r.manifest_hash, r.flags,
+    array(
+        SELECT shard FROM seed_control.seed_shard AS s WHERE s.seed_run_id = r.id AND s.state = 'done'
+    ) AS done_shards,
+    coalesce((
+        SELECT jsonb_object_agg(s.shard, s.attempt) FROM seed_control.seed_shard AS s WHERE s.seed_run_id = r.id
+    ), '{}') AS attempts
+FROM seed_control.seed_run AS r
+WHERE r.state = 'failed' AND r.error_code = %(error_code)s::text
+    AND (%(environment)s::text IS NULL OR r.environment = %(environment)s::text)
+ORDER BY r.started_at;
+
 -- abandoned_hold --
 -- Keeps the lease still, where there is one. No row back: a batch, a seal or a publication is under way, however long
 -- it takes.

@@ -100,8 +100,8 @@ FOR KEY SHARE OF l
 FOR NO KEY UPDATE OF r;
 
 -- batch_state --
--- Why a batch may not be written: the state of its seed run.
-SELECT state, cancel_requested_at IS NOT NULL AS cancel_requested
+-- Why a batch may not be written: the state of its seed run. Holds nothing.
+SELECT state, cancel_requested_at IS NOT NULL AS cancel_requested, clock_timestamp() AS now
 FROM seed_control.seed_run
 WHERE id = %(holder)s::uuid;
 
@@ -124,6 +124,16 @@ SET lease_until = clock_timestamp() + make_interval(secs => %(ttl_seconds)s::flo
 WHERE environment = %(environment)s::text AND tenant = %(tenant)s::text
     AND holder = %(holder)s::uuid AND fence = %(fence)s::bigint AND lease_until > clock_timestamp()
 RETURNING lease_until;
+
+-- lease_keep --
+-- While a worker waits for its next attempt: renew, whatever the fence. No row back: it ran out or was given back, or
+-- the seed run does not run or is to be cancelled.
+UPDATE seed_control.lease AS l
+SET lease_until = clock_timestamp() + make_interval(secs => %(ttl_seconds)s::float8)
+FROM seed_control.seed_run AS r
+WHERE l.holder = %(holder)s::uuid AND l.lease_until > clock_timestamp()
+    AND r.id = l.holder AND r.state = 'running' AND r.cancel_requested_at IS NULL
+RETURNING l.lease_until;
 
 -- slot_renew --
 -- The slot lives as long as the lease.

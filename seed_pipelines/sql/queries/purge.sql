@@ -20,3 +20,14 @@ SELECT seed_control.purge(%(environment)s::text, %(tenant)s::text, %(mode)s::tex
 -- purge_checkpoints --
 -- Checkpoints that nobody needs any more go. Back comes how many.
 SELECT seed_control.purge_checkpoints(make_interval(days => %(kept_days)s::integer)) AS batches;
+
+-- purge_api_answers --
+-- Answers of API requests, of every tenant, that are so old that nobody will send them again; and claims of processes
+-- that died.
+DELETE FROM seed_control.api_request
+WHERE coalesce(answered_at, claimed_until) < clock_timestamp() - make_interval(days => %(kept_days)s::integer);
+
+-- purge_api_quotas --
+-- Quotas that have been whole again for a while: no row says the same.
+DELETE FROM seed_control.api_rate_limit
+WHERE arrival_at < clock_timestamp() - interval '1 hour';

@@ -6,11 +6,14 @@ VALUES (%(environment)s::text, %(tenant)s::text, %(idempotency_key)s::text, %(wa
 RETURNING id;
 
 -- queue_turn --
--- The waiter shows that it lives; waits that are over, and those of dead waiters, end in the same statement. It is the
--- waiter's turn where a slot is free for it after all who came before.
+-- The waiter shows that it lives; waits that are over, and those of dead waiters, end in the same statement: who was
+-- not seen any more before its time was over has died. It is the waiter's turn where a slot is free for it after all
+-- who came before.
 WITH over AS (
     UPDATE seed_control.queue_entry
-    SET outcome = 'expired', ended_at = statement_timestamp()
+    SET ended_at = statement_timestamp(), outcome = CASE
+        WHEN id <> %(id)s::bigint AND seen_at < least(expires_at, statement_timestamp()) - interval '15 s' THEN 'died'
+        ELSE 'expired' END
     WHERE environment = %(environment)s::text AND outcome IS NULL
         AND (expires_at < statement_timestamp()
             OR id <> %(id)s::bigint AND seen_at < statement_timestamp() - interval '15 s')
@@ -41,7 +44,8 @@ SELECT EXISTS (SELECT FROM seen) AS is_waiting, (
 -- queue_end --
 -- The wait is over. No row back: it had ended before.
 UPDATE seed_control.queue_entry
-SET outcome = %(outcome)s::text, ended_at = clock_timestamp(), seed_run_id = %(seed_run_id)s::uuid
+SET outcome = %(outcome)s::text, ended_at = clock_timestamp(), seed_run_id = %(seed_run_id)s::uuid,
+    error_code = %(error_code)s::text
 WHERE id = %(id)s::bigint AND outcome IS NULL
 RETURNING id;
 
@@ -73,7 +77,7 @@ SELECT (SELECT count(*) FROM ahead) AS ahead,
 
 -- queue_recent --
 -- Who waited, how long, and why it ended: the newest first.
-SELECT environment, tenant, idempotency_key, waiter, reason, queued_at, outcome, seed_run_id,
+SELECT environment, tenant, idempotency_key, waiter, reason, queued_at, outcome, error_code, seed_run_id,
     extract(epoch FROM coalesce(ended_at, clock_timestamp()) - queued_at)::float8 AS waited_seconds
 FROM seed_control.queue_entry
 WHERE %(environment)s::text IS NULL OR environment = %(environment)s::text

@@ -1,19 +1,15 @@
--- rate_heal --
--- An arrival time far in the future (a clock that was set back) would refuse everyone until then.
-UPDATE seed_control.rate_limit
-SET arrival_at = clock_timestamp() + make_interval(secs => %(horizon_seconds)s::float8)
-WHERE environment = %(environment)s::text AND tenant = %(tenant)s::text
-    AND arrival_at > clock_timestamp() + make_interval(secs => %(horizon_seconds)s::float8);
-
 -- rate_reserve --
--- One request, by GCRA, in a statement of its own. Back come the seconds to wait before it. It does not wait for the
--- disk: a reservation that a crash loses was never acted on.
-INSERT INTO seed_control.rate_limit AS r (environment, tenant, arrival_at)
+-- One request, by GCRA, in a statement of its own. Back come the seconds to wait before it. Where the clock was set
+-- back since the last one, the arrival goes back with it: else everyone would be refused until then. It does not wait
+-- for the disk: a reservation that a crash loses was never acted on.
+INSERT INTO seed_control.rate_limit AS r (environment, tenant, arrival_at, reserved_at)
 VALUES (%(environment)s::text, %(tenant)s::text,
-        clock_timestamp() + make_interval(secs => %(interval_seconds)s::float8))
+        clock_timestamp() + make_interval(secs => %(interval_seconds)s::float8), clock_timestamp())
 ON CONFLICT (environment, tenant) DO UPDATE
-    SET arrival_at = greatest(r.arrival_at, clock_timestamp())
-        + make_interval(secs => %(interval_seconds)s::float8)
+    SET arrival_at = greatest(
+            r.arrival_at - greatest(r.reserved_at - clock_timestamp(), interval '0'), clock_timestamp()
+        ) + make_interval(secs => %(interval_seconds)s::float8),
+        reserved_at = clock_timestamp()
 RETURNING greatest(0, extract(epoch FROM arrival_at - clock_timestamp()) - %(burst_seconds)s::float8)::float8
     AS wait_seconds, set_config('synchronous_commit', 'off', true) AS commits_later;
 

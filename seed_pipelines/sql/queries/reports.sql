@@ -1,11 +1,19 @@
 -- reports_waiting --
--- Seed runs that ended and have no report yet, oldest first.
-SELECT o.seed_run_id, r.environment
-FROM seed_control.report_outbox AS o
-JOIN seed_control.seed_run AS r ON r.id = o.seed_run_id
-WHERE o.written_at IS NULL
-ORDER BY o.queued_at
-LIMIT %(limit)s::integer;
+-- The report of each tenant and environment that has waited longest, those that have waited longest first: the next
+-- one of the same chain cannot be written before it.
+SELECT w.seed_run_id, w.environment, w.tenant
+FROM (
+    SELECT DISTINCT ON (r.environment, r.tenant) o.seed_run_id, r.environment, r.tenant, o.queued_at
+    FROM seed_control.report_outbox AS o
+    JOIN seed_control.seed_run AS r ON r.id = o.seed_run_id
+    WHERE o.written_at IS NULL
+    ORDER BY r.environment, r.tenant, o.queued_at, o.seed_run_id
+) AS w
+ORDER BY w.queued_at, w.seed_run_id;
+
+-- reports_count_waiting --
+-- How many reports wait.
+SELECT count(*) AS reports FROM seed_control.report_outbox WHERE written_at IS NULL;
 
 -- report_written --
 -- The report lies in the store. No row back: another writer was first.
@@ -35,10 +43,29 @@ ORDER BY o.queued_at DESC, o.seed_run_id DESC
 LIMIT 1;
 
 -- reports_overdue --
--- Seed runs whose report has waited for longer than it may, oldest first.
-SELECT o.seed_run_id, r.environment, r.tenant, o.queued_at
+-- Seed runs that have been without a report for longer than they may, oldest first: those that ended and whose report
+-- waits, and those that failed and that nobody goes on with.
+SELECT late.seed_run_id, late.environment, late.tenant, late.queued_at, late.has_failed
+FROM (
+    SELECT o.seed_run_id, r.environment, r.tenant, o.queued_at, false AS has_failed
+    FROM seed_control.report_outbox AS o
+    JOIN seed_control.seed_run AS r ON r.id = o.seed_run_id
+    WHERE o.written_at IS NULL
+    UNION ALL
+    SELECT r.id, r.environment, r.tenant, coalesce(
+            (SELECT max(s.stopped_at) FROM seed_control.run_stop AS s WHERE s.seed_run_id = r.id), r.started_at
+        ), true
+    FROM seed_control.seed_run AS r
+    WHERE r.state = 'failed'
+) AS late
+WHERE late.queued_at < clock_timestamp() - make_interval(secs => %(seconds)s::float8)
+ORDER BY late.queued_at
+LIMIT %(limit)s::integer;
+
+-- reports_of_tenant --
+-- Every seed run of a tenant that ended, in the order of the chain of its reports.
+SELECT o.seed_run_id, r.state, o.uri, o.queued_at, o.written_at
 FROM seed_control.report_outbox AS o
 JOIN seed_control.seed_run AS r ON r.id = o.seed_run_id
-WHERE o.written_at IS NULL AND o.queued_at < clock_timestamp() - make_interval(secs => %(seconds)s::float8)
-ORDER BY o.queued_at
-LIMIT %(limit)s::integer;
+WHERE r.environment = %(environment)s::text AND r.tenant = %(tenant)s::text
+ORDER BY o.queued_at, o.seed_run_id;

@@ -2,12 +2,13 @@
 -- A new seed run.
 INSERT INTO seed_control.seed_run (id, environment, tenant, tenant_id, mode, idempotency_key, manifest_path,
     limits, manifest_hash, manifest_version, schema_version, salt_version, reference_datetime, generator_version,
-    key_check, mask_key, preflight, publisher, shards, planned_rows, batch_rows, first_id, last_id,
+    vocabulary_sha256, key_check, mask_key, preflight, publisher, shards, planned_rows, batch_rows, first_id, last_id,
     planned_cost_micro_brl, flags, traceparent)
 VALUES (%(id)s::uuid, %(environment)s::text, %(tenant)s::text, %(tenant_id)s::uuid, %(mode)s::text,
     %(idempotency_key)s::text, %(manifest_path)s::text, %(limits)s::jsonb, %(manifest_hash)s::text,
     %(manifest_version)s::text, %(schema_version)s::text, %(salt_version)s::text,
-    %(reference_datetime)s::timestamptz, %(generator_version)s::text, %(key_check)s::text, %(mask_key)s::jsonb,
+    %(reference_datetime)s::timestamptz, %(generator_version)s::text, %(vocabulary_sha256)s::text,
+    %(key_check)s::text, %(mask_key)s::jsonb,
     %(preflight)s::jsonb, %(publisher)s::text, %(shards)s::integer, %(planned_rows)s::jsonb, %(batch_rows)s::jsonb,
     %(first_id)s::bigint, %(last_id)s::bigint, %(planned_cost_micro_brl)s::bigint, %(flags)s::jsonb,
     %(traceparent)s::text);
@@ -20,8 +21,8 @@ VALUES (%(environment)s::text, %(tenant)s::text, %(idempotency_key)s::text, %(id
 -- run_by_id --
 -- One seed run, as it stands.
 SELECT id, environment, tenant, tenant_id, mode, idempotency_key, state, manifest_path, limits,
-    manifest_hash, manifest_version, schema_version, salt_version, reference_datetime, generator_version, key_check,
-    mask_key, preflight, publisher, shards, planned_rows, batch_rows, first_id, last_id, planned_cost_micro_brl,
+    manifest_hash, manifest_version, schema_version, salt_version, reference_datetime, generator_version, vocabulary_sha256,
+    key_check, mask_key, preflight, publisher, shards, planned_rows, batch_rows, first_id, last_id, planned_cost_micro_brl,
     flags, traceparent, telemetry, cancel_requested_at, error_code, error_detail, dataset_hash, started_at, finished_at
 FROM seed_control.seed_run
 WHERE id = %(seed_run_id)s::uuid;
@@ -159,9 +160,9 @@ ON CONFLICT (seed_run_id, shard) DO UPDATE
 RETURNING attempt;
 
 -- shard_done --
--- Every row of the shard is in. No row back: a newer attempt has taken the shard.
+-- Every row of the shard is in, since when it first was. No row back: a newer attempt has taken the shard.
 UPDATE seed_control.seed_shard
-SET state = 'done', finished_at = clock_timestamp()
+SET state = 'done', finished_at = coalesce(finished_at, clock_timestamp())
 WHERE seed_run_id = %(seed_run_id)s::uuid AND shard = %(shard)s::text AND attempt = %(attempt)s::integer
 RETURNING shard;
 
