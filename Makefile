@@ -3,8 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 MANIFEST ?= manifests/dev/acme.yaml
-# Three for two cores: many tests wait for a server, a lease or a daemon.
-TEST_WORKERS ?= 3
+# Four for two cores: many tests wait for a server, a lease or a daemon.
+TEST_WORKERS ?= 4
 LOCKED = $(shell sed -nE 's/^([a-z0-9._-]+)(\[[a-z,-]+\])?==.*/\1/p' requirements.lock)
 LICENCES = MIT;Apache;BSD;ISC;PSF;Python Software Foundation;MPL;Mozilla Public;LGPL;Lesser General;0BSD;ZPL
 

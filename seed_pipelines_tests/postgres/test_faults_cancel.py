@@ -128,9 +128,9 @@ def closing_in(session, plan, seconds):
 def test_a_window_that_closes_pauses_at_a_batch_boundary_and_its_next_opening_goes_on(seeded, open_session):
     plan = lean_plan(customers=40, batch_rows=10)
     session = open_session()
-    closing = closing_in(session, plan, 0.5)
+    closing = closing_in(session, plan, 2)
     run = begun(session, closing, ignore_window=False)
-    slow = open_session(sleep=lambda _seconds: time.sleep(0.2))
+    slow = open_session(sleep=lambda _seconds: time.sleep(0.5))
     with pytest.raises(WindowClosed) as closed:
         load_all(slow, closing, run)
     flow.leave(slow.connection, run.id, worker=slow.worker, error=closed.value)

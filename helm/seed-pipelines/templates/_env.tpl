@@ -50,6 +50,7 @@ SEED_TRACE_URL: {{ . | quote }}
 {{- with .Values.lending.oracleUrl }}
 SEED_LENDING_ORACLE_URL: {{ . | quote }}
 {{- end }}
+SEED_LENDING_ORACLE_LOANS: {{ .Values.lending.oracleLoans | quote }}
 {{- range $name, $value := .Values.env }}
 {{ $name }}: {{ $value | quote }}
 {{- end }}
