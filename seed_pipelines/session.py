@@ -97,8 +97,7 @@ class Installation:
             "worker_hour_micro_brl": settings.price_worker_hour,
         }
         prices = replace(STANDARD_PRICES, **{name: price for name, price in given.items() if price is not None})
-        plan = plan_of(manifest, counters=COUNTERS, prices=prices)
-        plan = replace(plan, canary_required=settings.canary_required)
+        plan = replace(plan_of(manifest, counters=COUNTERS, prices=prices), canary_required=settings.canary_required)
         assert_large_enough(plan.rows, smallest_domains())
         assert_feasible(plan.rows, as_of=manifest.metadata.reference_datetime.date())
         mapping = self.mapping()

@@ -10,11 +10,30 @@ import uvicorn
 from fastapi import FastAPI
 from joserfc import jwt
 from joserfc.jwk import OKPKey
+from sealed_manifests import write_manifest
+from small_manifests import SMALL
 
 from seed_pipelines.api.app import create_app, service_for
+from seed_pipelines.control import roles
 from seed_pipelines.outside import token_key_file
 from seed_pipelines.session import Installation
 from seed_pipelines.settings import Settings
+
+# Nobody listens there.
+NOWHERE = "http://127.0.0.1:9"
+
+
+def api_settings(seeded, folder, *, quota):
+    """An installation with one small manifest, whose Dagster nobody answers for."""
+    write_manifest(folder / "manifests", **SMALL)
+    return Settings(
+        home=folder / "home",
+        manifests=folder / "manifests",
+        database_url=seeded.loader_url,
+        api_database_url=seeded.url(roles.API),
+        dagster_url=NOWHERE,
+        api_quota=quota,
+    )
 
 
 def headers_for(home, *, subject="somebody", roles=("developer",), tenant="acme", environment="dev"):

@@ -45,14 +45,14 @@ def found(
     values = {"environment": environment, "grace_seconds": grace_seconds, "begin_seconds": BEGIN_SECONDS}
     with translated():
         rows = connection.execute(query("runs_abandoned"), values).fetchall()
-    return [AbandonedRun(**(row | {"done_shards": tuple(row["done_shards"])})) for row in rows]
+    return [_abandoned(row) for row in rows]
 
 
 def to_request(connection: Connection, *, environment: str | None) -> list[AbandonedRun]:
     """The marked seed runs of an environment, or of all, that nobody has gone on with since."""
     with translated():
         rows = connection.execute(query("runs_to_request"), {"environment": environment, "error_code": CODE}).fetchall()
-    return [AbandonedRun(**(row | {"done_shards": tuple(row["done_shards"])})) for row in rows]
+    return [_abandoned(row) for row in rows]
 
 
 def mark(connection: Connection, seed_run_id: UUID, *, grace_seconds: float = GRACE_SECONDS) -> bool:
@@ -84,6 +84,10 @@ def mark(connection: Connection, seed_run_id: UUID, *, grace_seconds: float = GR
         connection.execute(query("lease_release"), {"holder": seed_run_id})
         connection.execute(query("slot_release"), {"holder": seed_run_id})
     return True
+
+
+def _abandoned(row: dict[str, Any]) -> AbandonedRun:
+    return AbandonedRun(**(row | {"done_shards": tuple(row["done_shards"])}))
 
 
 def _is_abandoned(connection: Connection, values: dict[str, Any]) -> bool:

@@ -69,8 +69,7 @@ def assert_can_sign(environment: str, *, vault: VaultSettings | None) -> None:
     if vault is None:
         return
     with Vault(vault) as session:
-        session.check_report_key(environment)
-        key = session.report_key(environment)
+        key = session.sound_report_key(environment)
         made = session.sign_pss(_PROBE, key=key.key, key_version=key.key_version)
     if not is_signed_by(key.pem, digest=_PROBE, value=made.value):
         raise SigningKeyUnavailable(

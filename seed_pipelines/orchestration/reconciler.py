@@ -45,7 +45,11 @@ def abandoned_sensor(installation: Installation, loaded: Sequence[LoadedManifest
         try:
             with connected(installation.database_url()) as connection:
                 for run, error in marked(connection, installation):
-                    told = "was abandoned by its workers" if error is None else f"cannot be marked: {error.code}"
+                    told = (
+                        "was abandoned by its workers"
+                        if error is None
+                        else f"was not marked, or not measured: {error.code}"
+                    )
                     context.log.warning(f"seed run {run.id} of {run.manifest_path} {told}")
                 waiting = abandoned.to_request(connection, environment=installation.settings.environment)
         except Exception as error:

@@ -156,20 +156,24 @@ class Vault(VaultSession):
         name = report_key_name(environment)
 
         def public_key() -> PublicKey:
-            key = self._read_key(name)
-            version, versions = key_version or _whole(key, "latest_version"), key.get("keys")
-            wanted = versions.get(str(version)) if isinstance(versions, Mapping) else None
-            return PublicKey(key=name, key_version=version, pem=_text(wanted, "public_key").encode())
+            said = self._read_key(name)
+            return _public_key(name, said, version=key_version or _whole(said, "latest_version"))
 
         return self._ask(f"read the signing key {name}", public_key)
 
-    def check_report_key(self, environment: str) -> None:
-        """Preflight: the signing key is there, of a kind that signs reports, and protected as it has to be."""
+    def sound_report_key(self, environment: str) -> PublicKey:
+        """Preflight: the signing key, which is of a kind that signs reports, and protected as it has to be."""
         name = report_key_name(environment)
         doing = f"sign reports with {name}"
-        key = self._ask(doing, lambda: _transit_key(name, self._read_key(name)))
-        for why, what_to_do in signing_findings_of(key):
-            self._refuse(doing, why=why, what_to_do=what_to_do)
+
+        def sound() -> PublicKey:
+            said = self._read_key(name)
+            key = _transit_key(name, said)
+            for why, what_to_do in signing_findings_of(key):
+                self._refuse(doing, why=why, what_to_do=what_to_do)
+            return _public_key(name, said, version=key.latest_version)
+
+        return self._ask(doing, sound)
 
     def sign_pss(self, digest: bytes, *, key: str, key_version: int) -> TransitSignature:
         """RSA-PSS over a SHA-256 digest, with a salt as long as the hash."""
@@ -239,6 +243,12 @@ def _protection_of(key: TransitKey) -> tuple[tuple[bool, str, str], ...]:
         (not key.exportable, "would hand the key out", "Replace it by a key that is not exportable."),
         (not key.deletion_allowed, "would delete it", "Set the key's deletion_allowed to false."),
     )
+
+
+def _public_key(name: str, said: Mapping[str, Any], *, version: int) -> PublicKey:
+    versions = said.get("keys")
+    wanted = versions.get(str(version)) if isinstance(versions, Mapping) else None
+    return PublicKey(key=name, key_version=version, pem=_text(wanted, "public_key").encode())
 
 
 def _transit_key(name: str, said: Mapping[str, Any]) -> TransitKey:

@@ -80,24 +80,29 @@ def _late_stock(connection: Connection, run: SeedRun, plan: Plan | None) -> Iter
     """Of the loans in force, which only the rows tell, those that the plan has as delinquent for so long."""
     if not (run.planned_rows.get("loans") and run.planned_rows.get("installments")):
         return
-    rows = connection.execute(query("profile_late_stock"), {**_rows_of(run), "days": OVER_DAYS}).fetchall()
-    counts = {row["key"]: row["rows"] for row in rows}
+    in_time, over = 1, 2
+    counts = _late_bands(connection, run, bounds=[OVER_DAYS + 1])
     total = sum(counts.values())
     if total:
         late = None if plan is None else plan.state_rows["loans"].get("delinquent", 0) * over_90_share() / total
         bars = (
-            Bar(label=f"more than {OVER_DAYS} days late", count=counts.get("over", 0), total=total, expected=late),
-            Bar(label="others", count=counts.get("other", 0), total=total, expected=None if late is None else 1 - late),
+            Bar(label=f"more than {OVER_DAYS} days late", count=counts.get(over, 0), total=total, expected=late),
+            Bar(label="others", count=counts.get(in_time, 0), total=total, expected=None if late is None else 1 - late),
         )
         yield Distribution(name="over_90", title="Loans in force (Banco Central, 8/2025: 5.4 %)", bars=bars)
+
+
+def _late_bands(connection: Connection, run: SeedRun, *, bounds: list[int]) -> dict[int, int]:
+    """How many loans in force are in each band of days late, from 1 on."""
+    found = connection.execute(query("profile_late_bands"), {**_rows_of(run), "bounds": bounds})
+    return {row["key"]: row["rows"] for row in found}
 
 
 def _stages(connection: Connection, run: SeedRun, plan: Plan | None) -> Iterator[Distribution]:
     """The same loans by credit risk stage; one that is not delinquent is in the first."""
     if not (run.planned_rows.get("loans") and run.planned_rows.get("installments")):
         return
-    values = {**_rows_of(run), "bounds": STAGE_STARTS.tolist()}
-    counts = {row["key"]: row["rows"] for row in connection.execute(query("profile_stages"), values)}
+    counts = _late_bands(connection, run, bounds=STAGE_STARTS.tolist())
     total = sum(counts.values())
     if total:
         late = None if plan is None else plan.state_rows["loans"].get("delinquent", 0) / total

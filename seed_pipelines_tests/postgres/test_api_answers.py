@@ -8,33 +8,21 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import httpx
 import pytest
 from sealed_manifests import write_manifest
-from served_api import headers_for, served, served_api
+from served_api import api_settings, headers_for, served, served_api
 from small_manifests import SMALL
 
 from seed_pipelines.api import starting
 from seed_pipelines.api.app import create_app, service_for
 from seed_pipelines.api.contract import Problem
 from seed_pipelines.api.problems import LARGEST_BODY_BYTES
-from seed_pipelines.control import roles
 from seed_pipelines.session import Installation
-from seed_pipelines.settings import Settings
 
 ASKED = {"manifest_path": "dev/acme.yaml", "mode": "baseline", "idempotency_key": "one"}
-# Nobody listens there.
-NOWHERE = "http://127.0.0.1:9"
 
 
 @pytest.fixture
 def settings(seeded, tmp_path):
-    write_manifest(tmp_path / "manifests", **SMALL)
-    return Settings(
-        home=tmp_path / "home",
-        manifests=tmp_path / "manifests",
-        database_url=seeded.loader_url,
-        api_database_url=seeded.url(roles.API),
-        dagster_url=NOWHERE,
-        api_quota=(200, 3600),
-    )
+    return api_settings(seeded, tmp_path, quota=(200, 3600))
 
 
 @pytest.fixture

@@ -10,13 +10,11 @@ from pathlib import Path
 import httpx
 import pytest
 from sealed_manifests import write_manifest
-from served_api import headers_for, portal_headers, served_api
+from served_api import api_settings, headers_for, portal_headers, served_api
 from small_manifests import SMALL
 
 from seed_pipelines.api.contract import Problem
 from seed_pipelines.api.problems import LARGEST_BODY_BYTES
-from seed_pipelines.control import roles
-from seed_pipelines.settings import Settings
 
 RUNS, VALIDATE = "/api/v1/seed-runs", "/api/v1/seed-profiles/validate"
 UNKNOWN = f"{RUNS}/00000000-0000-4000-8000-000000000000"
@@ -26,16 +24,7 @@ FEW = (3, 3600)
 
 @pytest.fixture
 def settings(seeded, tmp_path):
-    write_manifest(tmp_path / "manifests", **SMALL)
-    return Settings(
-        home=tmp_path / "home",
-        manifests=tmp_path / "manifests",
-        database_url=seeded.loader_url,
-        api_database_url=seeded.url(roles.API),
-        # Nobody listens there.
-        dagster_url="http://127.0.0.1:9",
-        api_quota=FEW,
-    )
+    return api_settings(seeded, tmp_path, quota=FEW)
 
 
 def answers_to(api, *requests):

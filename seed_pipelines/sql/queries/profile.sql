@@ -95,22 +95,8 @@ WHERE l.tenant_id = %(tenant_id)s::uuid AND l.id BETWEEN %(first_id)s::bigint AN
     AND l.status = 'delinquent' AND unpaid.due_on IS NOT NULL
 GROUP BY 1;
 
--- profile_late_stock --
--- Loans in force, and of them those with an installment that has been due for more than some days.
-SELECT CASE WHEN %(today)s::date - unpaid.due_on > %(days)s::integer THEN 'over' ELSE 'other' END AS key,
-    count(*) AS rows
-FROM app.loans AS l
-LEFT JOIN LATERAL (
-    SELECT min(i.due_on) AS due_on
-    FROM app.installments AS i
-    WHERE l.status = 'delinquent' AND i.tenant_id = l.tenant_id AND i.loan_id = l.id AND i.status = 'overdue'
-) AS unpaid ON true
-WHERE l.tenant_id = %(tenant_id)s::uuid AND l.id BETWEEN %(first_id)s::bigint AND %(last_id)s::bigint
-    AND l.status IN ('active', 'delinquent')
-GROUP BY 1;
-
--- profile_stages --
--- Loans in force by credit risk stage, from the days since the first installment that was not paid.
+-- profile_late_bands --
+-- Loans in force by the days since the first installment that was not paid: band 1 is below the first bound.
 SELECT 1 + width_bucket(coalesce(%(today)s::date - unpaid.due_on, 0), %(bounds)s::integer[]) AS key, count(*) AS rows
 FROM app.loans AS l
 LEFT JOIN LATERAL (
