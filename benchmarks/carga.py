@@ -2,9 +2,7 @@
 
 import argparse
 import json
-import math
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -15,19 +13,17 @@ from pathlib import Path
 
 import psycopg
 from psycopg import sql
+from volume import text_with
 
 from seed_pipelines import catalog
 from seed_pipelines.generate.rows import COUNTERS, generate
 from seed_pipelines.load.copy import encoded
 from seed_pipelines.local_database import DATABASE, LocalDatabase
 from seed_pipelines.manifest.load import parse_manifest
-from seed_pipelines.manifest.seal import sealed_text
 from seed_pipelines.mask.keys import FieldKeys
 from seed_pipelines.mask.policy import mask_batch
 from seed_pipelines.outside.embedded import EmbeddedPostgres
 from seed_pipelines.plan import Plan, plan_of
-
-MANIFEST = Path("manifests/dev/globex.yaml")
 
 
 def main() -> None:
@@ -71,15 +67,7 @@ def _manifests(root: Path, customers: int) -> Path:
     """A manifests folder with the shipped baseline and the shipped carga at the wished volume."""
     (root / "dev").mkdir(parents=True)
     (root / "dev/acme.yaml").write_text(Path("manifests/dev/acme.yaml").read_text())
-    text = MANIFEST.read_text()
-    shipped = plan_of(parse_manifest(text.encode(), source=str(MANIFEST)), counters=COUNTERS).manifest.volumetry
-    wished = customers / shipped["customers"].cap
-    text = re.sub(r"\bcap: (\d+)", lambda cap: f"cap: {max(1, math.ceil(int(cap[1]) * wished))}", text)
-    text = re.sub(r"tenants: \{cap: \d+", "tenants: {cap: 1", text)
-    # A benchmark wants figures, not a run that its budget or its targets end.
-    for field, value in {"cost_cap_brl": "5000.00", "p95_target_ms": "60000", "p99_target_ms": "60000"}.items():
-        text = re.sub(rf"{field}: [\d.]+", f"{field}: {value}", text)
-    (root / "dev/globex.yaml").write_text(sealed_text(text))
+    (root / "dev/globex.yaml").write_text(text_with(customers))
     return root
 
 
@@ -146,7 +134,8 @@ def _flow(local: LocalDatabase, manifests: Path, folder: str) -> dict[str, float
     program = [sys.executable, str(Path(__file__).with_name("flow_once.py")), str(manifests / "dev/globex.yaml")]
     environment = _environment(manifests, folder) | {"SEED_DATABASE_URL": local.loader_url()}
     done = subprocess.run(program, env=environment, check=True, stdout=subprocess.PIPE, text=True)
-    return json.loads(done.stdout.splitlines()[-1])
+    figures: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return figures
 
 
 def _command(manifests: Path, folder: str, path: str) -> float:

@@ -13,6 +13,7 @@ from seed_pipelines.control.runs import RunRequest
 from seed_pipelines.flow import Session
 from seed_pipelines.generate.rows import COUNTERS
 from seed_pipelines.generate.version import GENERATOR_VERSION
+from seed_pipelines.generate.vocabulary import vocabulary
 from seed_pipelines.manifest.load import parse_manifest
 from seed_pipelines.mask.keys import FieldKeys
 from seed_pipelines.outside.postgres import connected
@@ -38,6 +39,7 @@ def main() -> None:
             manifest_path=f"{metadata.environment}/{metadata.tenant}.yaml",
             generator_version=GENERATOR_VERSION,
             key_check=session.keys.key_check,
+            vocabulary_sha256=vocabulary().sha256,
             mask_key={"source": "benchmark", "key": None, "key_version": 1},
             flags={"ignore_window": True},
             traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",

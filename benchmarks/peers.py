@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import factory
 import psycopg
@@ -133,7 +134,7 @@ class _tables:
     def __enter__(self) -> psycopg.Connection:
         self._connection.execute("CREATE SCHEMA peer")
         for name, row in (("customers", Customer), ("loans", Loan)):
-            types = {int: "bigint", str: "text", date: "date"}
+            types: dict[object, str] = {int: "bigint", str: "text", date: "date"}
             columns = ", ".join(f"{field.name} {types[field.type]}" for field in dataclasses.fields(row))
             self._connection.execute(f"CREATE TABLE peer.{name} ({columns}, PRIMARY KEY (id))")
         return self._connection
@@ -270,7 +271,7 @@ def _by_polyfactory(count: int) -> Sequence[Customer]:
     return [_PolyCustomer.build(id=number, status="active") for number in range(count)]
 
 
-class _FactoryCustomer(factory.Factory):
+class _FactoryCustomer(factory.Factory[dict[str, Any]]):
     class Meta:
         model = dict
 
