@@ -11,12 +11,10 @@ from seed_pipelines.generate.arrow import batch_of, dates, numbers, words
 from seed_pipelines.generate.credit import LOAN_STATUSES, loan_status
 from seed_pipelines.generate.identifiers import digit_rows, texts
 from seed_pipelines.generate.loan_book import loan_book
+from seed_pipelines.generate.loan_totals import loan_totals
 from seed_pipelines.generate.permutation import Permutation
-from seed_pipelines.generate.planned import keys_of, reference_day, row_numbers
+from seed_pipelines.generate.planned import keys_of, row_numbers
 from seed_pipelines.lending.arrears import LATE_FEE_BP, LATE_INTEREST_MONTHLY_BP
-from seed_pipelines.lending.cet import cet_of
-from seed_pipelines.lending.charges import iof_cents
-from seed_pipelines.lending.engine import schedules
 from seed_pipelines.plan import Plan, RowRange
 from seed_pipelines.seeds import integer_of
 
@@ -28,24 +26,21 @@ _NUMBER_WIDTH = 16
 
 
 def contracts(plan: Plan, rows: RowRange) -> pa.RecordBatch:
-    book = loan_book(plan, rows)
-    terms, made = book.terms, schedules(book.terms)
-    iof = iof_cents(terms, made, book.borrower)
-    cet = cet_of(terms, made, terms.principal_cents - iof)
+    book, totals = loan_book(plan, rows), loan_totals(plan, rows)
     return batch_of(
         _ENTITY,
         {
             **keys_of(plan, rows),
             "loan_id": numbers(row_numbers(rows) + plan.first_id),
             "contract_number": _contract_numbers(plan, rows),
-            "status": words(loan_status(book, reference_day(plan)), LOAN_STATUSES),
+            "status": words(loan_status(plan, rows), LOAN_STATUSES),
             "signed_on": dates(book.approved_on),
-            "first_due_on": dates(terms.first_due_on),
-            "last_due_on": dates(made.due_on[made.offsets[1:] - 1]),
-            "total_payable_cents": numbers(np.add.reduceat(made.payment_cents, made.offsets[:-1])),
-            "iof_cents": numbers(iof),
-            "cet_annual_bp": numbers(cet.annual_bp),
-            "cet_monthly_bp": numbers(cet.monthly_bp),
+            "first_due_on": dates(book.terms.first_due_on),
+            "last_due_on": dates(totals.last_due_on),
+            "total_payable_cents": numbers(totals.total_payable_cents),
+            "iof_cents": numbers(totals.iof_cents),
+            "cet_annual_bp": numbers(totals.cet_annual_bp),
+            "cet_monthly_bp": numbers(totals.cet_monthly_bp),
             "late_fee_bp": numbers(np.full(rows.rows, LATE_FEE_BP)),
             "late_interest_monthly_bp": numbers(np.full(rows.rows, LATE_INTEREST_MONTHLY_BP)),
         },

@@ -9,13 +9,19 @@ import numpy as np
 import pyarrow as pa
 
 from seed_pipelines.generate.arrow import batch_of, dates, numbers, words
-from seed_pipelines.generate.calendar import months_later
 from seed_pipelines.generate.financing import IOF_MODES
-from seed_pipelines.generate.loan_book import CANCELLED, HAPPY, LOAN_STATES, RENEGOTIATED, LoanBook, loan_book
+from seed_pipelines.generate.loan_book import (
+    CANCELLED,
+    HAPPY,
+    LOAN_STATES,
+    RENEGOTIATED,
+    LoanBook,
+    fates_of,
+    loan_book,
+)
+from seed_pipelines.generate.loan_totals import loan_totals
 from seed_pipelines.generate.planned import draws_of, keys_of, reference_day
 from seed_pipelines.lending.arrears import late_charges
-from seed_pipelines.lending.cet import cet_annual_bp
-from seed_pipelines.lending.charges import iof_cents
 from seed_pipelines.lending.engine import schedules
 from seed_pipelines.lending.loan_terms import Schedules
 from seed_pipelines.lending.products import PRODUCT_DECK
@@ -32,10 +38,8 @@ PAYMENT_SHARES = (4, 8, 14, 24, 80, 90, 95, 98, 100)
 
 
 def loans(plan: Plan, rows: RowRange) -> pa.RecordBatch:
-    book = loan_book(plan, rows)
-    terms, made = book.terms, schedules(book.terms)
-    iof = iof_cents(terms, made, book.borrower)
-    net = terms.principal_cents - iof
+    book, totals = loan_book(plan, rows), loan_totals(plan, rows)
+    terms = book.terms
     return batch_of(
         "loans",
         {
@@ -43,12 +47,12 @@ def loans(plan: Plan, rows: RowRange) -> pa.RecordBatch:
             "customer_id": numbers(book.customer + plan.first_id),
             "product": words(book.product, tuple(product.name for product in PRODUCT_DECK)),
             "amortization_system": words(book.product, tuple(product.amortization_system for product in PRODUCT_DECK)),
-            "status": words(loan_status(book, reference_day(plan)), LOAN_STATUSES),
+            "status": words(loan_status(plan, rows), LOAN_STATUSES),
             "principal_cents": numbers(terms.principal_cents),
-            "net_amount_cents": numbers(net),
-            "iof_cents": numbers(iof),
+            "net_amount_cents": numbers(totals.net_cents),
+            "iof_cents": numbers(totals.iof_cents),
             "monthly_rate_ppm": numbers(terms.monthly_rate_ppm),
-            "cet_annual_bp": numbers(cet_annual_bp(terms, made, net)),
+            "cet_annual_bp": numbers(totals.cet_annual_bp),
             "installment_count": numbers(terms.count),
             "proposed_on": dates(book.proposed_on),
             "approved_on": dates(book.approved_on),
@@ -97,11 +101,11 @@ def days_between(earlier: Dates, later: Dates) -> Int64s:
     return (later - earlier).astype(np.int64)
 
 
-def loan_status(book: LoanBook, today: np.datetime64) -> Int64s:
+def loan_status(plan: Plan, loans: RowRange) -> Int64s:
     """Positions in LOAN_STATUSES."""
-    last_due_on = months_later(book.terms.released_on, book.terms.count)
-    is_settled = (book.state == HAPPY) & (last_due_on < today)
-    status: Int64s = book.state + is_settled
+    state = fates_of(plan, loans).state
+    is_settled = (state == HAPPY) & (loan_totals(plan, loans).last_due_on < reference_day(plan))
+    status: Int64s = state + is_settled
     return status
 
 

@@ -156,12 +156,15 @@ def ascii_table(words: tuple[str, ...]) -> AsciiRows:
     return np.frombuffer("".join(words).encode("ascii"), dtype=np.uint8).reshape(len(words), -1)
 
 
-def texts(rows: AsciiRows) -> pa.StringArray:
-    """A text column out of fixed-width rows."""
+def texts(rows: AsciiRows, *, present: Booleans | None = None) -> pa.StringArray:
+    """A text column out of fixed-width rows; with `present`, which has as many rows for true, null wherever it is
+    false."""
     count, width = rows.shape
-    offsets = np.arange(0, (count + 1) * width, width, dtype=np.int32)
-    content = np.ascontiguousarray(rows)
-    return pa.StringArray.from_buffers(count, pa.py_buffer(offsets), pa.py_buffer(content))
+    ends = np.arange(1, count + 1, dtype=np.int32) if present is None else np.cumsum(present, dtype=np.int32)
+    offsets = np.concatenate((np.zeros(1, dtype=np.int32), ends * np.int32(width)))
+    validity = None if present is None else pa.py_buffer(np.packbits(present, bitorder="little"))
+    content = pa.py_buffer(np.ascontiguousarray(rows))
+    return pa.StringArray.from_buffers(len(ends), pa.py_buffer(offsets), content, validity)
 
 
 def _digit_roots(places: Int64s, *, key: int) -> AsciiRows:

@@ -13,10 +13,10 @@ from seed_pipelines import catalog
 from seed_pipelines.generate.affordability import INCOME_MONTHS, REVENUE_MONTHS
 from seed_pipelines.generate.arrow import batch_of, dates, numbers, words
 from seed_pipelines.generate.companies import is_company
-from seed_pipelines.generate.loan_book import DELINQUENT, HAPPY, LoanBook, loan_book, paid_counts
+from seed_pipelines.generate.loan_book import DELINQUENT, HAPPY, fates_of
+from seed_pipelines.generate.loan_totals import loan_totals
 from seed_pipelines.generate.people import income_cents
 from seed_pipelines.generate.planned import draws_of, keys_of, reference_day, row_numbers, states_of
-from seed_pipelines.lending.engine import schedules
 from seed_pipelines.lending.rounding import Int64s
 from seed_pipelines.plan import Plan, RowRange
 
@@ -52,16 +52,11 @@ def used_cents(plan: Plan, customers: RowRange) -> Int64s:
         return used
     first, stop = relation.first_child(customers.first), relation.first_child(customers.stop)
     if stop > first:
-        book = loan_book(plan, RowRange(first=first, rows=stop - first))
-        np.add.at(used, book.customer - customers.first, _owed_cents(book, reference_day(plan)))
+        loans = RowRange(first=first, rows=stop - first)
+        fates, left = fates_of(plan, loans), loan_totals(plan, loans).left_cents
+        owed = np.where((fates.state == HAPPY) | (fates.state == DELINQUENT), left, 0)
+        np.add.at(used, fates.customer - customers.first, owed)
     return used
-
-
-def _owed_cents(book: LoanBook, today: np.datetime64) -> Int64s:
-    made, paid = schedules(book.terms), paid_counts(book, today)
-    last_paid = made.offsets[:-1] + np.maximum(paid - 1, 0)
-    owed = np.where(paid > 0, made.balance_cents[last_paid], book.terms.principal_cents)
-    return np.where((book.state == HAPPY) | (book.state == DELINQUENT), owed, 0)
 
 
 def _limit_cents(plan: Plan, rows: RowRange, used: Int64s) -> Int64s:

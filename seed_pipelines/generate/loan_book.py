@@ -1,6 +1,6 @@
 """The terms and the fate of loans, each a function of its row alone.
 
-A batch of installments works out the loans that it touches anew, so it needs no batch of loans before it. A loan's
+A batch of installments finds the loans that it touches on its own, so it needs no batch of loans before it. A loan's
 fate is its state in the plan's exact quotas: the happy ones are paid up to the reference date, the others stopped
 paying so long ago as their state says. Every loan is younger than its customer's registration. Its product and amount
 are what its share of the customer's income pays for.
@@ -19,7 +19,7 @@ from seed_pipelines.generate.affordability import (
     chosen_products,
     most_principal_cents,
 )
-from seed_pipelines.generate.calendar import months_later
+from seed_pipelines.generate.blocks import kept_by_block
 from seed_pipelines.generate.financing import AMOUNT_STEP_CENTS, with_financed_iof
 from seed_pipelines.generate.people import borrowers_earning, income_of_at_least, tenure_days
 from seed_pipelines.generate.planned import draws_of, reference_day, states_of
@@ -27,6 +27,7 @@ from seed_pipelines.generate.quantiles import Quantiles
 from seed_pipelines.generate.streams import Draws
 from seed_pipelines.lending.conventions import Borrower, System
 from seed_pipelines.lending.loan_terms import LoanTerms
+from seed_pipelines.lending.months import month_and_day, months_later
 from seed_pipelines.lending.price import price_payments
 from seed_pipelines.lending.products import PRODUCT_DECK
 from seed_pipelines.lending.rounding import MILLION, Booleans, Dates, Int64s
@@ -116,6 +117,7 @@ class _Asked:
     most_cents: Int64s
 
 
+@kept_by_block
 def loan_book(plan: Plan, rows: RowRange) -> LoanBook:
     draws, fates = draws_of(plan, "loans", rows), fates_of(plan, rows)
     asked = _asked(plan, rows, fates)
@@ -139,6 +141,7 @@ def loan_book(plan: Plan, rows: RowRange) -> LoanBook:
     )
 
 
+@kept_by_block
 def fates_of(plan: Plan, rows: RowRange) -> Fates:
     """The part of the loan book that needs no amounts."""
     draws = draws_of(plan, "loans", rows)
@@ -162,7 +165,7 @@ def fates_of(plan: Plan, rows: RowRange) -> Fates:
 def paid_counts(loans: Fates | LoanBook, today: np.datetime64) -> Int64s:
     """How many installments of each loan are paid: those due before today that were not left unpaid."""
     released_on = loans.released_on
-    months = (today.astype("datetime64[M]") - released_on.astype("datetime64[M]")).astype(np.int64)
+    months = today.astype("datetime64[M]").astype(np.int64) - month_and_day(released_on)[0]
     due = months - 1 + (months_later(released_on, months) < today)
     paid: Int64s = np.clip(np.minimum(due, loans.unpaid_from - 1), 0, loans.count)
     return paid

@@ -18,6 +18,9 @@ Uint64s = npt.NDArray[np.uint64]
 _WORDS_PER_COUNT = 4
 _HALF = np.uint64(32)
 
+# Up to this sum, looking a number up takes less time than searching for it.
+_LARGEST_TABLE = 4_096
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamKey:
@@ -49,6 +52,15 @@ def scaled(bits: Uint64s, span: Int64s | int) -> Int64s:
     return (((bits >> _HALF) * spans) >> _HALF).view(np.int64)
 
 
+def positions(drawn: Int64s, cumulative: Sequence[int]) -> Int64s:
+    """In which part of a whole each number lies, by running sums of the parts; the last sum is above every number."""
+    sums = np.asarray(cumulative, dtype=np.int64)
+    if cumulative[-1] > _LARGEST_TABLE:
+        return np.searchsorted(sums, drawn, side="right").astype(np.int64)
+    table: Int64s = np.repeat(np.arange(len(sums), dtype=np.int64), np.diff(sums, prepend=0))
+    return table[drawn]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draws:
     """Chance for a range of rows of one entity; every column has its own stream, so columns never move each other."""
@@ -72,5 +84,4 @@ class Draws:
 
     def weighted(self, column: str, cumulative: Sequence[int]) -> Int64s:
         """Positions in a list, drawn by running sums of whole weights; the last sum is at most 2^31."""
-        drawn = self.scaled(column, cumulative[-1])
-        return np.searchsorted(np.asarray(cumulative, dtype=np.int64), drawn, side="right").astype(np.int64)
+        return positions(self.scaled(column, cumulative[-1]), cumulative)

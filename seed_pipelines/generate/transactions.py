@@ -10,16 +10,18 @@ from functools import cache
 import numpy as np
 import pyarrow as pa
 
+from seed_pipelines.generate.affordability import MOST_COUNT
 from seed_pipelines.generate.arrow import batch_of, dates, numbers, words
 from seed_pipelines.generate.banks import BANK_CUMULATIVE, BANKS
 from seed_pipelines.generate.credit import days_between, late_charges_cents, paid_on
 from seed_pipelines.generate.identifiers import AsciiRows, ascii_table, base36_rows, digit_rows, texts
 from seed_pipelines.generate.loan_book import CANCELLED, LoanBook, fates_of, loan_book, paid_counts
+from seed_pipelines.generate.loan_totals import loan_totals
 from seed_pipelines.generate.permutation import Permutation
 from seed_pipelines.generate.planned import draws_of, keys_of, reference_day, row_numbers
-from seed_pipelines.lending.charges import iof_cents
+from seed_pipelines.generate.streams import positions
 from seed_pipelines.lending.engine import schedules
-from seed_pipelines.lending.loan_terms import Schedules
+from seed_pipelines.lending.months import month_and_day
 from seed_pipelines.lending.rounding import Booleans, Dates, Int64s
 from seed_pipelines.plan import Plan, RowRange
 from seed_pipelines.seeds import integer_of
@@ -40,8 +42,7 @@ _RELEASE_SHARES = (80, 80, 80, 100)
 # Ids stay below 2^53; 36^11 is above 2^56.
 _TAIL_NUMBERS = 2**56
 _TAIL_WIDTH = 11
-_MOST_INSTALLMENTS = 420
-_REFUND_PLACE = (_MOST_INSTALLMENTS + 1) ** 2
+_REFUND_PLACE = (MOST_COUNT + 1) ** 2
 
 
 def transactions_of(plan: Plan, loans: RowRange) -> Int64s:
@@ -73,7 +74,7 @@ def financial_transactions(plan: Plan, rows: RowRange) -> pa.RecordBatch:
             "loan_id": numbers(loan + plan.first_id),
             "installment_id": pa.array(installment + first_installment + plan.first_id, mask=kind != PAYMENT),
             "kind": words(kind, KINDS),
-            "amount_cents": numbers(np.where(kind == PAYMENT, charged, _released_cents(book, made)[within])),
+            "amount_cents": numbers(np.where(kind == PAYMENT, charged, loan_totals(plan, loans).net_cents[within])),
             "occurred_on": dates(occurred_on),
             "method": words(method, METHODS),
             "description": _descriptions(kind, ordinal, book.count[within]),
@@ -89,29 +90,20 @@ def _withdrawn_on(plan: Plan, loans: RowRange, book: LoanBook) -> Dates:
     return withdrawn_on
 
 
-def _released_cents(book: LoanBook, made: Schedules) -> Int64s:
-    """What the client received."""
-    released: Int64s = book.terms.principal_cents - iof_cents(book.terms, made, book.borrower)
-    return released
-
-
 def _methods(plan: Plan, rows: RowRange, is_payment: Booleans) -> Int64s:
     drawn = draws_of(plan, _ENTITY, rows).scaled("method", 100)
-    payment, release = (
-        np.searchsorted(shares, drawn, side="right") for shares in (PAYMENT_METHOD_SHARES, _RELEASE_SHARES)
-    )
-    return np.where(is_payment, payment, release).astype(np.int64)
+    return np.where(is_payment, positions(drawn, PAYMENT_METHOD_SHARES), positions(drawn, _RELEASE_SHARES))
 
 
 def _descriptions(kind: Int64s, ordinal: Int64s, count: Int64s) -> pa.Array:
     """Words about the contract, never about the person."""
-    place = np.where(kind == REFUND, _REFUND_PLACE, count * (_MOST_INSTALLMENTS + 1) + ordinal)
+    place = np.where(kind == REFUND, _REFUND_PLACE, count * (MOST_COUNT + 1) + ordinal)
     return _description_table().take(pa.array(place))
 
 
 @cache
 def _description_table() -> pa.Array:
-    numbers_ = range(_MOST_INSTALLMENTS + 1)
+    numbers_ = range(MOST_COUNT + 1)
     return pa.array(
         [
             f"Parcela {number} de {count}" if number else "Liberação do crédito"
@@ -138,13 +130,11 @@ def _references(plan: Plan, rows: RowRange, occurred_on: Dates, *, is_pix: Boole
             base36_rows(tail, width=_TAIL_WIDTH),
         )
     )
-    places = np.cumsum(is_pix) - 1
-    return texts(ids).take(pa.array(places, mask=~is_pix))
+    return texts(ids, present=is_pix)
 
 
 def _compact_dates(days: Dates) -> AsciiRows:
     """YYYYMMDD."""
-    months = days.astype("datetime64[M]")
-    year, month = np.divmod(months.astype(np.int64), 12)
-    day = (days - months.astype("datetime64[D]")).astype(np.int64) + 1
+    month, day = month_and_day(days)
+    year, month = np.divmod(month, 12)
     return digit_rows((year + 1970) * 10_000 + (month + 1) * 100 + day, width=8)

@@ -43,6 +43,7 @@ BUCKETS = ("0", "1-14", "15-30", "31-60", "61-90", "91-180", "181-360", ">360")
 LATE_FEE_BP = 200
 LATE_INTEREST_MONTHLY_BP = 100
 
+_NOTHING = Decimal("0.00")
 
 # The first day of each stage after the first.
 STAGE_STARTS = np.array([31, 91], dtype=np.int64)
@@ -100,11 +101,12 @@ def official_late_charges(
     payment: Decimal, *, days_late: int, monthly_rate: Decimal = Decimal(0)
 ) -> OfficialLateCharges:
     """One instalment; with a rate, the contract's own interest runs on for the days as well."""
-    days = max(days_late, 0)
+    if days_late <= 0:
+        return OfficialLateCharges(fine=_NOTHING, interest=_NOTHING, remuneratory=_NOTHING, total=payment)
     with localcontext(prec=WORKING_DIGITS):
-        fine = settled_cents(payment * Decimal("0.02")) if days else Decimal("0.00")
-        interest = settled_cents(payment * days / 3_000)
-        remuneratory = settled_cents(payment * (growth(monthly_rate, days=days) - 1))
+        fine = settled_cents(payment * Decimal("0.02"))
+        interest = settled_cents(payment * days_late / 3_000)
+        remuneratory = settled_cents(payment * (growth(monthly_rate, days=days_late) - 1))
         total = payment + fine + interest + remuneratory
     return OfficialLateCharges(fine=fine, interest=interest, remuneratory=remuneratory, total=total)
 

@@ -8,7 +8,7 @@ The caller fails the batch with `OracleDisagrees` when any index comes back.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import InvalidOperation
 from itertools import pairwise
 
 from seed_pipelines.errors import LoanImpossible
@@ -45,10 +45,11 @@ class Charges:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Costs:
-    """What decides the costs of a loan: who borrows, and what is released."""
+    """What decides the costs of a loan: who borrows, and what is released. A CET that is not wanted may be left out."""
 
     borrower: Borrower
     net_cents: int
+    wants_cet: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,8 +77,8 @@ class OfficialCharges:
     """The official costs of one loan: IOF in cents, CET in hundredths of a percent."""
 
     iof_cents: int
-    cet_annual_bp: int
-    cet_monthly_bp: int
+    cet_annual_bp: int | None
+    cet_monthly_bp: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,14 +177,20 @@ def _in_cents(row: Installment) -> OfficialRow:
 def _official_charges(index: int, terms: Terms, costs: Costs, schedule: tuple[Installment, ...]) -> OfficialCharges:
     released_on = terms.released_on
     rate = iof_rate(costs.borrower, released_on=released_on, principal_cents=cents(terms.principal))
-    payments: list[tuple[date, Decimal]] = [(row.due_on, row.payment) for row in schedule]
-    cet = official_cet(reais(costs.net_cents), released_on=released_on, payments=payments, loan=index)
-    assert_cet_holds(cet, loan=index)
+    annual, monthly = _cet_bp(index, released_on, costs, schedule) if costs.wants_cet else (None, None)
     return OfficialCharges(
         iof_cents=cents(official_iof(schedule, released_on=released_on, rate=rate)),
-        cet_annual_bp=cents(percent_a_year(cet)),
-        cet_monthly_bp=cents(percent_a_year(monthly_of_annual(cet))),
+        cet_annual_bp=annual,
+        cet_monthly_bp=monthly,
     )
+
+
+def _cet_bp(index: int, released_on: date, costs: Costs, schedule: tuple[Installment, ...]) -> tuple[int, int]:
+    """The yearly and the monthly rate."""
+    payments = [(row.due_on, row.payment) for row in schedule]
+    cet = official_cet(reais(costs.net_cents), released_on=released_on, payments=payments, loan=index)
+    assert_cet_holds(cet, loan=index)
+    return cents(percent_a_year(cet)), cents(percent_a_year(monthly_of_annual(cet)))
 
 
 def _agrees(answer: Answer, made: Schedules, loan: int, charges: Charges | None) -> bool:

@@ -5,7 +5,8 @@ Each date is counted from the anchor, never from the date before it: 31 January,
 
 import numpy as np
 
-from seed_pipelines.lending.loan_terms import LoanTerms, days_of_month
+from seed_pipelines.lending.loan_terms import LoanTerms
+from seed_pipelines.lending.months import day_in_month, month_and_day
 from seed_pipelines.lending.rounding import Dates, Int64s
 
 
@@ -17,19 +18,6 @@ def numbers_of(offsets: Int64s) -> Int64s:
 
 def due_dates(terms: LoanTerms, numbers: Int64s) -> Dates:
     """One date an instalment, in loan order; `numbers` are those of `numbers_of`."""
-    if not len(terms):
-        return np.empty(0, dtype="datetime64[D]")
-    anchors = np.where(terms.is_regular, terms.released_on, terms.first_due_on)
-    months_before = terms.first_due_on.astype("datetime64[M]").astype(np.int64) - 1
-    first_month = int(months_before.min())
-    starts = _month_starts(first_month, months=int((months_before + terms.count).max()) - first_month + 2)
-    month = np.repeat(months_before - first_month, terms.count) + numbers
-    day = np.repeat(days_of_month(anchors) - 1, terms.count)
-    days: Int64s = np.minimum(starts[month] + day, starts[month + 1] - 1)
-    return days.view("datetime64[D]")
-
-
-def _month_starts(first_month: int, *, months: int) -> Int64s:
-    """Days since 1970 of the first day of each month."""
-    listed = np.arange(first_month, first_month + months, dtype=np.int64).view("datetime64[M]")
-    return listed.astype("datetime64[D]").astype(np.int64)
+    _, day = month_and_day(np.where(terms.is_regular, terms.released_on, terms.first_due_on))
+    first_month, _ = month_and_day(terms.first_due_on)
+    return day_in_month(np.repeat(first_month - 1, terms.count) + numbers, np.repeat(day, terms.count))

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from seed_pipelines.errors import LoanImpossible
 from seed_pipelines.lending.conventions import FirstDue, System
+from seed_pipelines.lending.months import months_later
 from seed_pipelines.lending.official import Terms
 from seed_pipelines.lending.powers import power
 from seed_pipelines.lending.rounding import MILLION, Booleans, Dates, Floats, Int64s
@@ -59,10 +60,13 @@ class LoanTerms:
         self._refuse_runaway(days)
 
     def _refuse_runaway(self, first_days: Int64s) -> None:
-        compound = 1.0 + self.monthly_rate_ppm / MILLION
-        over_term = power(compound, self.count)
+        columns = (self.principal_cents, self.monthly_rate_ppm, self.count, first_days)
+        over_term, opening = _grown(*(column.max(initial=1, keepdims=True) for column in columns))
+        # Where the largest of each together would not run away, no loan does.
+        if over_term <= _MOST_GROWTH and opening <= _MOST_DEBT:
+            return
+        over_term, opening = _grown(*columns)
         _refuse_outside(over_term, field="(1 + monthly rate) ^ count", least=1, most=_MOST_GROWTH)
-        opening = self.principal_cents * power(compound, -(-first_days // 30))
         _refuse_outside(opening, field="debt in cents at the first due date", least=1, most=_MOST_DEBT)
 
     def __len__(self) -> int:
@@ -76,10 +80,7 @@ class LoanTerms:
     @cached_property
     def is_regular(self) -> Booleans:
         """The first payment is due exactly one month after release."""
-        following = self.released_on.astype("datetime64[M]") + 1
-        last_day = (following + 1).astype("datetime64[D]") - 1
-        same_day = following.astype("datetime64[D]") + (days_of_month(self.released_on) - 1)
-        return np.asarray(self.first_due_on == np.minimum(same_day, last_day))
+        return np.asarray(self.first_due_on == months_later(self.released_on, 1))
 
     @property
     def counts_days(self) -> Booleans:
@@ -143,13 +144,6 @@ class Schedules:
         return slice(int(self.offsets[loan]), int(self.offsets[loan + 1]))
 
 
-def days_of_month(dates: Dates) -> Int64s:
-    """1 for the first day of a month."""
-    first_days = dates.astype("datetime64[M]").astype("datetime64[D]")
-    days: Int64s = (dates - first_days).astype(np.int64) + 1
-    return days
-
-
 def reais(cents: np.int64 | int) -> Decimal:
     return Decimal(int(cents)).scaleb(-2)
 
@@ -163,6 +157,12 @@ def day(value: np.datetime64) -> date:
 
 
 _EPOCH = date(1970, 1, 1).toordinal()
+
+
+def _grown(principal_cents: Int64s, monthly_rate_ppm: Int64s, count: Int64s, days: Int64s) -> tuple[Floats, Floats]:
+    """What one cent becomes over the whole term, and the principal until the first due date, were nothing paid."""
+    compound = 1.0 + monthly_rate_ppm / MILLION
+    return power(compound, count), principal_cents * power(compound, -(-days // 30))
 
 
 def _refuse_outside(column: Int64s | Floats, *, field: str, least: int, most: int) -> None:

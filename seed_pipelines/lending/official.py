@@ -9,7 +9,8 @@ import calendar
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
-from decimal import ROUND_HALF_EVEN, Decimal, localcontext
+from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
+from functools import lru_cache
 
 from seed_pipelines.lending.conventions import FirstDue, System
 
@@ -18,6 +19,8 @@ DIGITS = 34
 
 # Work that divides or takes roots carries ten digits more than are kept, so that an exact tie comes out as one.
 WORKING_DIGITS = DIGITS + 10
+
+_KEPT = Context(prec=DIGITS, rounding=ROUND_HALF_EVEN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +62,7 @@ def months_after(anchor: date, months: int) -> date:
     """The anchor's day of the month, that many months later, or the month's last day if it is shorter."""
     index = anchor.year * 12 + anchor.month - 1 + months
     year, month = index // 12, index % 12 + 1
-    return date(year, month, min(anchor.day, calendar.monthrange(year, month)[1]))
+    return date(year, month, min(anchor.day, _days_of(year, month)))
 
 
 def official_due_dates(terms: Terms) -> tuple[date, ...]:
@@ -80,6 +83,11 @@ def official_price_payment(principal: Decimal, *, monthly_rate: Decimal, count: 
     """The equal payment of a Price schedule with periods of one month, to the cent."""
     with localcontext(prec=DIGITS + 7 * count, rounding=ROUND_HALF_EVEN):
         return _cents(_price_payment(principal, monthly_rate, count))
+
+
+@lru_cache(maxsize=1_024)
+def _days_of(year: int, month: int) -> int:
+    return calendar.monthrange(year, month)[1]
 
 
 def _rows(terms: Terms) -> Iterator[Installment]:
@@ -149,8 +157,7 @@ def growth(monthly_rate: Decimal, *, days: int, basis: int = 30) -> Decimal:
 
 def settled_cents(amount: Decimal) -> Decimal:
     """An amount known to the working digits, to the cent; what is beyond the kept digits cannot break a tie."""
-    with localcontext(prec=DIGITS, rounding=ROUND_HALF_EVEN):
-        return _cents(+amount)
+    return _KEPT.quantize(_KEPT.plus(amount), CENT)
 
 
 def _cents(amount: Decimal) -> Decimal:

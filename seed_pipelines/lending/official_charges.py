@@ -124,8 +124,9 @@ def _dated_value(
 ) -> tuple[Decimal, Decimal]:
     """The present value at a daily discount factor, and the factor times its derivative."""
     value = slope = Decimal(0)
+    powers = {gap: factor**gap for gap in set(gaps)}
     for gap, (_, amount) in zip(reversed(gaps), reversed(payments), strict=True):
-        power = factor**gap
+        power = powers[gap]
         value += amount
         slope = (slope + gap * value) * power
         value *= power

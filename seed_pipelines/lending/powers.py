@@ -18,12 +18,16 @@ _ROOT_STEPS = 8
 
 def power(base: Floats, exponent: Int64s | int) -> Floats:
     """base^exponent for whole exponents from 0, one for each element or one for all."""
-    exponents = np.broadcast_to(np.asarray(exponent, dtype=np.int64), base.shape)
+    exponents = np.asarray(exponent, dtype=np.int64)
     result = np.ones_like(base)
     for bit in range(int(exponents.max(initial=0)).bit_length()):
         if bit:
             base = base * base
-        result = np.where((exponents >> bit) & 1, result * base, result)
+        is_set = (exponents >> bit) & 1 == 1
+        if exponents.ndim:
+            result = np.where(is_set, result * base, result)
+        elif is_set:
+            result = result * base
     return result
 
 

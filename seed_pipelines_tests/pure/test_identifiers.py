@@ -137,3 +137,13 @@ def test_phones_and_postal_codes_are_put_together_from_their_parts():
     numbers = np.array([7, 98_765_432])
     assert texts(phone_rows(ddds, numbers)).to_pylist() == ["+5511900000007", "+5568998765432"]
     assert texts(cep_rows(prefixes, np.array([0, 120]))).to_pylist() == ["01001000", "69900120"]
+
+
+@pytest.mark.parametrize("present", [[], [False], [True], [True, False, False, True, True, False, False, True, False]])
+def test_rows_that_are_not_present_are_null(present):
+    rows = digit_rows(np.arange(sum(present)), width=3)
+    made = texts(rows, present=np.array(present, dtype=np.bool_))
+    made.validate(full=True)
+    left = iter(range(sum(present)))
+    assert made.to_pylist() == [f"{next(left):03d}" if is_present else None for is_present in present]
+    assert made.null_count == present.count(False)

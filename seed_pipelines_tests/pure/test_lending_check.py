@@ -1,5 +1,7 @@
 """A single wrong cent, date or basis point is found, and the loan is named by its index."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from lending_cases import batch, contract
@@ -7,7 +9,7 @@ from lending_cases import batch, contract
 from seed_pipelines.errors import Failed, OracleDisagrees
 from seed_pipelines.lending.cet import cet_annual_bp
 from seed_pipelines.lending.charges import iof_cents
-from seed_pipelines.lending.check import Charges, disagreements, sampled
+from seed_pipelines.lending.check import Charges, Costs, Question, calculate, disagreements, sampled
 from seed_pipelines.lending.conventions import Borrower
 from seed_pipelines.lending.engine import schedules
 
@@ -82,3 +84,25 @@ def test_the_refusal_names_at_most_ten_loans():
     assert isinstance(refusal, Failed)
     assert "12 loans differ" in str(refusal)
     assert "loans 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 2 more of the batch" in str(refusal)
+
+
+def test_without_a_wanted_cet_the_rest_of_the_answer_is_the_same(loans):
+    asked = [Costs(borrower=Borrower.PF, net_cents=90_000, wants_cet=wants) for wants in (True, False)]
+    whole, shorter = calculate([Question(terms=loans.contract(0), costs=costs) for costs in asked])
+    assert whole.rows == shorter.rows
+    assert whole.charges.iof_cents == shorter.charges.iof_cents
+    assert (shorter.charges.cet_annual_bp, shorter.charges.cet_monthly_bp) == (None, None)
+
+
+def test_an_answer_without_cet_agrees_with_no_claim_of_one(loans):
+    def without_cet(questions):
+        return calculate([replace(each, costs=replace(each.costs, wants_cet=False)) for each in questions])
+
+    made = schedules(loans)
+    assert disagreements(loans, made, sample=5, charges=charges_of(loans, made), official=without_cet) == (
+        0,
+        1,
+        2,
+        3,
+        4,
+    )

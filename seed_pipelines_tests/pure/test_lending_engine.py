@@ -241,6 +241,11 @@ def test_terms_outside_the_exact_range_are_refused_by_index(change, field):
         batch(contract(), contract(**change))
 
 
+def test_loans_are_taken_that_only_the_largest_of_all_together_would_outgrow():
+    fast, long = contract("0.01", "1", 3), contract("1000000000.00", "0", 420)
+    assert len(batch(fast, long)) == 2
+
+
 def test_a_release_before_the_rate_table_is_refused():
     terms = batch(contract(released_on=date(2014, 12, 31)))
     with pytest.raises(IofRateUnknown, match="released on 2014-12-31"):

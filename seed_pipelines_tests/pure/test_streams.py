@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from seed_pipelines.generate.quantiles import Quantiles
-from seed_pipelines.generate.streams import Draws, StreamKey, raw_bits, scaled
+from seed_pipelines.generate.streams import Draws, StreamKey, positions, raw_bits, scaled
 
 STREAM = StreamKey(seed=b"seed", entity="loans", column="rate")
 WORDS = raw_bits(STREAM, first_row=0, rows=100)
@@ -70,6 +70,13 @@ def test_weighted_draws_keep_the_weights_and_never_take_a_weight_of_nothing():
     counts = np.bincount(draws.weighted("city", (1, 1, 4, 10)), minlength=4)
     assert counts[1] == 0
     np.testing.assert_allclose(counts / 100_000, [0.1, 0, 0.3, 0.6], atol=0.01)
+
+
+@pytest.mark.parametrize("cumulative", [(1,), (0, 3, 3, 10), (100, 4_095, 4_096), (100, 4_096, 4_097), (7, 2**31)])
+def test_a_number_lies_in_the_first_part_whose_running_sum_is_above_it(cumulative):
+    numbers = sorted({number for each in cumulative for number in (0, each - 1, each) if 0 <= number < cumulative[-1]})
+    expected = [next(part for part, end in enumerate(cumulative) if number < end) for number in numbers]
+    assert positions(np.array(numbers), cumulative).tolist() == expected
 
 
 def test_quantiles_put_each_share_below_its_value():
