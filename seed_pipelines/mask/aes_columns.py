@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 BLOCK_BYTES = 16
 
 # Rows that are worked on at once: their buffers stay in the processor's second-level cache.
-CHUNK_ROWS = 16_384
+CHUNK_ROWS = 4_096
 
 Words = NDArray[np.uint64]
 Bytes = NDArray[np.uint8]

@@ -32,10 +32,10 @@ class LengthGroups:
         """One value for each row of the original column, out of one matrix for each group."""
         if not matrices:
             return pa.array([], type=type_)
+        if len(matrices) == 1:
+            return from_matrix(matrices[0], type_=type_)
         widths = np.repeat([m.shape[1] for m in matrices], [len(m) for m in matrices])
         sorted_values = from_bytes(np.concatenate([m.ravel() for m in matrices]), widths, type_=type_)
-        if len(matrices) == 1:
-            return sorted_values
         back = np.empty_like(self.order)
         back[self.order] = np.arange(len(self.order))
         return sorted_values.take(pa.array(back))
@@ -75,6 +75,15 @@ def from_bytes(data: Bytes, lengths: NDArray[np.integer], *, type_: pa.DataType)
     offsets = np.zeros(len(lengths) + 1, dtype=np.int32)
     np.cumsum(lengths, out=offsets[1:])
     return pa.Array.from_buffers(type_, len(lengths), [None, pa.py_buffer(offsets), pa.py_buffer(data)])
+
+
+def with_nulls(values: pa.Array, present: NDArray[np.bool]) -> pa.Array:
+    """The values where `present` is set, in order, and nulls elsewhere; their bytes are not copied."""
+    _, offsets, data = values.buffers()
+    bounds = np.frombuffer(offsets, dtype=np.int32)[values.offset :]
+    starts = bounds[np.concatenate(([0], np.cumsum(present)))]
+    buffers = [pa.py_buffer(np.packbits(present, bitorder="little")), pa.py_buffer(starts), data]
+    return pa.Array.from_buffers(values.type, len(present), buffers)
 
 
 def from_matrix(matrix: Bytes, *, type_: pa.DataType) -> pa.Array:

@@ -36,11 +36,8 @@ def mask_emails(values: pa.Array, *, key: bytes, column: str) -> pa.Array:
     lengths = pc.binary_length(values).to_numpy()
     data = content(values).copy()
     places, counts = _maskable(data, lengths, column)
-    starts = np.cumsum(counts) - counts
-    for count in np.unique(counts).tolist():
-        cells = places[starts[counts == count][:, None] + np.arange(count)]
-        cipher = DigitCipher(key=key, radix=len(_ALPHABET), length=count, tweak=b"email|local")
-        data[cells] = _ALPHABET[cipher.encrypt(_CODE_OF_CHARACTER[data[cells]])]
+    cipher = DigitCipher(key=key, radix=len(_ALPHABET), tweak=b"email|local")
+    data[places] = _ALPHABET[cipher.encrypt(_CODE_OF_CHARACTER[data[places]], counts)]
     return from_bytes(data, lengths, type_=pa.string())
 
 
@@ -54,22 +51,21 @@ def _on_reserved_domains(values: pa.Array) -> pa.Array:
 
 def _maskable(data: Bytes, lengths: NDArray[np.int32], column: str) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Where the letters and digits of the local parts are, and how many each row has."""
-    rows = len(lengths)
-    ends = np.cumsum(lengths)
-    row_of_byte = np.repeat(np.arange(rows), lengths)
-    ats = np.flatnonzero(data == _AT)
-    if len(ats) != rows or (row_of_byte[ats] != np.arange(rows)).any():
-        off = rows - int((np.bincount(row_of_byte[ats], minlength=rows) == 1).sum())
-        raise NotMaskable(column, rows=off, wanted=_WANTED)
-    local = np.arange(len(data)) < np.repeat(ats, lengths)
+    ends = np.cumsum(lengths, dtype=np.intp)
+    starts, ats = ends - lengths, np.flatnonzero(data == _AT)
+    if len(ats) != len(lengths) or ((ats < starts) | (ats >= ends)).any():
+        per_row = np.bincount(np.searchsorted(ends, ats, side="right"), minlength=len(lengths))
+        raise NotMaskable(column, rows=int((per_row != 1).sum()), wanted=_WANTED)
+    bounds = np.column_stack((ats - starts, ends - ats)).ravel()
+    is_local = np.repeat(np.tile((True, False), len(lengths)), bounds)
     codes = _CODE_OF_CHARACTER[data]
-    places = np.flatnonzero(local & (codes < _PUNCTUATION))
-    counts = np.bincount(row_of_byte[places], minlength=rows)
-    forbidden = np.bincount(row_of_byte[local & (codes == _FORBIDDEN)], minlength=rows)
+    is_free = is_local & (codes < _PUNCTUATION)
+    counts = np.add.reduceat(is_free, starts, dtype=np.intp)
+    forbidden = np.add.reduceat(is_local & (codes == _FORBIDDEN), starts, dtype=np.intp)
     wrong = (counts < _FEWEST_CHARACTERS) | (forbidden > 0) | (ends - 1 == ats)
     if wrong.any():
         raise NotMaskable(column, rows=int(wrong.sum()), wanted=_WANTED)
-    return places, counts
+    return np.flatnonzero(is_free), counts
 
 
 def _code_table() -> Bytes:

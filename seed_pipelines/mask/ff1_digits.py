@@ -1,190 +1,162 @@
 """FF1 over columns of digit strings of any length: what does not fit one number a row (ff1.py) comes here.
 
-A half of the string is held as limbs: columns of numbers below a power of the radix that is itself below 2^32, the
-lowest first, so that every product and remainder fits 64 bits. All rows have the same length.
+Strings of all lengths are worked on together, the halves of each as limbs (ff1_limbs.py): a pass for each length
+would be many passes over few rows.
 """
 
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seed_pipelines.mask.aes_columns import BLOCK_BYTES, CHUNK_ROWS, AesColumn, Bytes, Words
+from seed_pipelines.mask.ff1_limbs import Limbs, limb_width
 from seed_pipelines.mask.ff1_shape import ROUNDS, Ff1Shape
 
-_LARGEST_BASE = 1 << 32
 _LARGEST_RADIX = 256
-_LOW_WORD = np.uint64(0xFFFFFFFF)
-_WORD_BITS = np.uint64(32)
+_LOW_HALF = np.uint64(0xFFFFFFFF)
+_HALF_BITS = np.uint64(32)
+
+Index = NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DigitCipher:
-    """FF1 on strings of `length` digits in `radix`, one byte a digit; raises SmallDomain."""
+    """FF1 on strings of digits in `radix`, one byte a digit, one string after the other.
+
+    `lengths` says how many digits each string has; raises SmallDomain where that is too few.
+    """
 
     key: bytes = field(repr=False)
     radix: int
-    length: int
     tweak: bytes = b""
-    shape: Ff1Shape = field(init=False)
 
     def __post_init__(self) -> None:
         if self.radix > _LARGEST_RADIX:
             msg = f"a digit is one byte, so the radix is at most {_LARGEST_RADIX}, not {self.radix}"
             raise ValueError(msg)
-        object.__setattr__(self, "shape", Ff1Shape(radix=self.radix, length=self.length))
 
-    def encrypt(self, digits: Bytes) -> Bytes:
-        """The permuted strings; `digits` is (rows, length) of values below the radix."""
-        return self._crypt(digits, decrypting=False)
+    def encrypt(self, digits: Bytes, lengths: Index) -> Bytes:
+        """The permuted strings, of the same lengths."""
+        return self._crypt(digits, lengths, decrypting=False)
 
-    def decrypt(self, digits: Bytes) -> Bytes:
+    def decrypt(self, digits: Bytes, lengths: Index) -> Bytes:
         """The strings that `encrypt` made these from."""
-        return self._crypt(digits, decrypting=True)
+        return self._crypt(digits, lengths, decrypting=True)
 
-    def _crypt(self, digits: Bytes, *, decrypting: bool) -> Bytes:
-        if digits.shape[1] != self.length or (digits.size and int(digits.max()) >= self.radix):
-            msg = f"the column is not one of {self.length} digits in radix {self.radix}"
+    def _crypt(self, digits: Bytes, lengths: Index, *, decrypting: bool) -> Bytes:
+        if len(digits) != lengths.sum() or (digits.size and int(digits.max()) >= self.radix):
+            msg = f"the column is not one of {lengths.sum()} digits in radix {self.radix}"
             raise ValueError(msg)
-        feistel = _Feistel(self, rows=min(len(digits), CHUNK_ROWS))
         result = np.empty_like(digits)
-        for start in range(0, len(digits), CHUNK_ROWS):
-            chunk = digits[start : start + CHUNK_ROWS]
-            result[start : start + CHUNK_ROWS] = feistel.crypt(chunk, decrypting=decrypting)
+        distinct, shape_of_row = np.unique(lengths, return_inverse=True)
+        shapes = [Ff1Shape(radix=self.radix, length=length) for length in distinct.tolist()]
+        for alike in _alike(shapes):
+            is_chosen = (shape_of_row >= alike.start) & (shape_of_row < alike.stop)
+            places = np.flatnonzero(np.repeat(is_chosen, lengths))
+            feistel, chosen = _Feistel(self, shapes[alike]), shape_of_row[is_chosen] - alike.start
+            result[places] = feistel.crypt(digits[places], chosen, decrypting=decrypting)
         return result
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Limbs:
-    """How a half of `digits` digits is cut into limbs of `width` digits; the last limb may be shorter."""
+def _alike(shapes: Sequence[Ff1Shape]) -> Iterator[slice]:
+    """Where the shapes are whose rounds take the same steps; the shapes come in the order of their lengths."""
+    start = 0
+    for _, same in itertools.groupby(shapes, lambda shape: (_limbs_of(shape), shape.round_bytes, shape.open_blocks)):
+        yield slice(start, start := start + len(list(same)))
 
-    radix: int
-    digits: int
-    width: int
 
-    @classmethod
-    def of(cls, radix: int, digits: int) -> Self:
-        width = max(width for width in range(1, 33) if radix**width <= _LARGEST_BASE)
-        return cls(radix=radix, digits=digits, width=width)
-
-    @property
-    def bases(self) -> list[int]:
-        whole, rest = divmod(self.digits, self.width)
-        return [self.radix**self.width] * whole + ([self.radix**rest] if rest else [])
-
-    def from_digits(self, digits: Bytes) -> list[Words]:
-        limbs = []
-        for end in range(self.digits, 0, -self.width):
-            part = digits[:, max(0, end - self.width) : end]
-            limb = np.zeros(len(digits), dtype=np.uint64)
-            for place in range(part.shape[1]):
-                limb = limb * np.uint64(self.radix) + part[:, place]
-            limbs.append(limb)
-        return limbs
-
-    def to_digits(self, limbs: list[Words], into: Bytes) -> None:
-        for place in range(self.digits - 1, -1, -1):
-            number = (self.digits - 1 - place) // self.width
-            limbs[number], into[:, place] = np.divmod(limbs[number], np.uint64(self.radix))
-
-    def to_words(self, limbs: list[Words], count: int) -> list[Words]:
-        """The half as one number, in 32-bit words, the lowest first."""
-        words = [np.zeros_like(limbs[0]) for _ in range(count)]
-        for base, limb in zip(reversed(self.bases), reversed(limbs), strict=True):
-            carry = limb
-            for place, word in enumerate(words):
-                product = word * np.uint64(base) + carry
-                words[place], carry = product & _LOW_WORD, product >> _WORD_BITS
-        return words
-
-    def reduce_words(self, words: list[Words]) -> list[Words]:
-        """A number in 32-bit words, the highest first, modulo radix ** digits; `words` are used up."""
-        limbs = []
-        for base in self.bases:
-            rest = np.zeros_like(words[0])
-            for place, word in enumerate(words):
-                dividend = rest << _WORD_BITS | word
-                words[place] = dividend // np.uint64(base)
-                rest = dividend - words[place] * np.uint64(base)
-            limbs.append(rest)
-        return limbs
-
-    def add(self, limbs: list[Words], others: list[Words]) -> list[Words]:
-        """The sum modulo radix ** digits: the last carry falls away."""
-        carry: NDArray[np.uint64 | np.bool] = np.zeros(len(limbs[0]), dtype=np.uint64)
-        result = []
-        for base, limb, other in zip(self.bases, limbs, others, strict=True):
-            total = limb + other + carry
-            carry = total >= base
-            result.append(total - carry * np.uint64(base))
-        return result
-
-    def subtract(self, limbs: list[Words], others: list[Words]) -> list[Words]:
-        """The difference modulo radix ** digits: the last borrow falls away."""
-        borrow: NDArray[np.uint64 | np.bool] = np.zeros(len(limbs[0]), dtype=np.uint64)
-        result = []
-        for base, limb, other in zip(self.bases, limbs, others, strict=True):
-            taken = other + borrow
-            borrow = limb < taken
-            result.append(limb + borrow * np.uint64(base) - taken)
-        return result
+def _limbs_of(shape: Ff1Shape) -> int:
+    return -(-shape.right // limb_width(shape.radix))
 
 
 class _Feistel:
-    """The ten rounds over one chunk."""
+    """The ten rounds, over strings of shapes that take the same steps; rows name their shapes by position."""
 
-    def __init__(self, cipher: DigitCipher, *, rows: int) -> None:
-        self._shape = cipher.shape
-        self._left = _Limbs.of(cipher.radix, self._shape.left)
-        self._right = _Limbs.of(cipher.radix, self._shape.right)
-        state, self._open = self._shape.prefix(cipher.key, cipher.tweak)
-        self._state = np.frombuffer(state, dtype=">u8").astype(np.uint64)
-        self._aes = AesColumn(cipher.key, rows=rows)
+    def __init__(self, cipher: DigitCipher, shapes: Sequence[Ff1Shape]) -> None:
+        self._radix, self._shape, self._count = cipher.radix, shapes[0], _limbs_of(shapes[0])
+        half = self._count * limb_width(cipher.radix)
+        whole = half - limb_width(cipher.radix)
+        self._tops = np.array(
+            [[cipher.radix ** (digits - whole) for digits in (shape.left, shape.right)] for shape in shapes],
+            dtype=np.uint64,
+        )
+        self._is_digit = np.array([_ends(shape.left, half) + _ends(shape.right, half) for shape in shapes])
+        self._opens = np.array([_words(_begun(shape, cipher)) for shape in shapes]).T
+        self._turns = np.array([_words(_turn(shape)) for shape in shapes]).T
+        self._aes = AesColumn(cipher.key, rows=CHUNK_ROWS)
 
-    def crypt(self, digits: Bytes, *, decrypting: bool) -> Bytes:
-        left = self._left.from_digits(digits[:, : self._left.digits])
-        right = self._right.from_digits(digits[:, self._left.digits :])
-        for number in reversed(range(ROUNDS)) if decrypting else range(ROUNDS):
-            if number % 2 == 0:
-                change = self._left.reduce_words(self._round(right, self._right, number))
-                left = (self._left.subtract if decrypting else self._left.add)(left, change)
-            else:
-                change = self._right.reduce_words(self._round(left, self._left, number))
-                right = (self._right.subtract if decrypting else self._right.add)(right, change)
-        result = np.empty_like(digits)
-        self._left.to_digits(left, result[:, : self._left.digits])
-        self._right.to_digits(right, result[:, self._left.digits :])
+    def crypt(self, digits: Bytes, shape_of_row: Index, *, decrypting: bool) -> Bytes:
+        result, done = np.empty_like(digits), 0
+        for start in range(0, len(shape_of_row), CHUNK_ROWS):
+            shapes = shape_of_row[start : start + CHUNK_ROWS]
+            is_digit = self._is_digit[shapes]
+            # Places are several times faster to read and write by than a mask.
+            places = np.flatnonzero(is_digit)
+            padded, part = np.zeros(is_digit.shape, dtype=np.uint8), slice(done, done := done + len(places))
+            padded.ravel()[places] = digits[part]
+            result[part] = self._permuted(padded, shapes, decrypting=decrypting).ravel()[places]
         return result
 
-    def _round(self, source: list[Words], limbs: _Limbs, number: int) -> list[Words]:
-        """The round's pseudorandom number in 32-bit words, the highest first."""
-        blocks = self._blocks(limbs.to_words(source, -(-self._shape.half_bytes // 4)), number)
-        rows = len(source[0])
-        self._aes.cipher[:rows] = self._state
-        for block in range(blocks.shape[1] // 2):
-            np.bitwise_xor(self._aes.cipher[:rows], blocks[:, 2 * block : 2 * block + 2], out=self._aes.plain[:rows])
+    def _permuted(self, padded: Bytes, shapes: Index, *, decrypting: bool) -> Bytes:
+        """Strings whose halves have zeros in front."""
+        opens, turns = self._opens[:, shapes], self._turns[:, shapes]
+        sides = [Limbs.of(self._radix, self._tops[shapes, side], count=self._count) for side in (0, 1)]
+        halves = [limbs.from_digits(digits) for limbs, digits in zip(sides, np.hsplit(padded, 2), strict=True)]
+        for number in reversed(range(ROUNDS)) if decrypting else range(ROUNDS):
+            # Even rounds change the left half by the right one; that holds in both directions.
+            target, source = number % 2, 1 - number % 2
+            limbs = sides[target]
+            words = self._round(sides[source].to_words(halves[source]), opens ^ turns * np.uint64(number))
+            turn = limbs.subtract if decrypting else limbs.add
+            halves[target] = turn(halves[target], limbs.reduced(words))
+        return np.hstack([limbs.to_digits(half) for limbs, half in zip(sides, halves, strict=True)])
+
+    def _round(self, source: list[Words], blocks: Words) -> list[Words]:
+        """The round's pseudorandom number as `Limbs.reduced` takes it; `blocks` are the last ones of its input."""
+        # The half comes last and right-aligned; a word beyond the blocks is zero.
+        for place, word in zip(reversed(range(len(blocks))), source, strict=False):
+            blocks[place] ^= word
+        rows = blocks.shape[1]
+        for block in range(0, len(blocks), 2):
+            for side in (0, 1):
+                before = self._aes.cipher[:rows, side] if block else np.uint64(0)
+                np.bitwise_xor(blocks[block + side], before, out=self._aes.plain[:rows, side])
             self._aes.encrypt(rows)
         return self._stretched(rows)
 
-    def _blocks(self, half: list[Words], number: int) -> Words:
-        """The last blocks of the round's input: tweak and padding, round number, and the half right-aligned."""
-        blocks = np.zeros((len(half[0]), len(self._open) // 8), dtype=np.uint64)
-        for place, word in enumerate(half):
-            blocks[:, -1 - place // 2] |= word << np.uint64(32 * (place % 2))
-        fixed = bytearray(self._open)
-        fixed[-1 - self._shape.half_bytes] = number
-        return blocks ^ np.frombuffer(bytes(fixed), dtype=">u8").astype(np.uint64)
-
     def _stretched(self, rows: int) -> list[Words]:
         """As many words as the round takes: the CBC-MAC, then the encryptions of it mixed with 1, 2, …"""
-        first = self._aes.cipher[:rows].astype(np.uint64)
-        words: list[Words] = []
-        for block in range(-(-self._shape.round_bytes // BLOCK_BYTES)):
-            if block:
-                np.bitwise_xor(first, np.array([0, block], dtype=np.uint64), out=self._aes.plain[:rows])
-                self._aes.encrypt(rows)
-            for half in (0, 1):
-                pair = self._aes.cipher[:rows, half].astype(np.uint64)
-                words += [pair >> _WORD_BITS, pair & _LOW_WORD]
-        return words[: self._shape.round_bytes // 4]
+        first, second = (self._aes.cipher[:rows, side].astype(np.uint64) for side in (0, 1))
+        words = [first, second >> _HALF_BITS, second & _LOW_HALF]
+        for block in range(1, -(-self._shape.round_bytes // BLOCK_BYTES)):
+            self._aes.plain[:rows, 0] = first
+            np.bitwise_xor(second, np.uint64(block), out=self._aes.plain[:rows, 1])
+            self._aes.encrypt(rows)
+            for side in (0, 1):
+                pair = self._aes.cipher[:rows, side].astype(np.uint64)
+                words += [pair >> _HALF_BITS, pair & _LOW_HALF]
+        return words[: self._shape.round_bytes // 4 - 1]
+
+
+def _ends(digits: int, width: int) -> list[bool]:
+    """The last `digits` of `width` places."""
+    return [place >= width - digits for place in range(width)]
+
+
+def _begun(shape: Ff1Shape, cipher: DigitCipher) -> bytes:
+    """The last blocks of each round's input but for half and round number, the CBC state mixed into the first."""
+    state, blocks = shape.prefix(cipher.key, cipher.tweak)
+    mixed = int.from_bytes(blocks, "big") ^ int.from_bytes(state.ljust(len(blocks), b"\0"), "big")
+    return mixed.to_bytes(len(blocks), "big")
+
+
+def _turn(shape: Ff1Shape) -> bytes:
+    """A one where those blocks have the round number."""
+    return (1 << 8 * shape.half_bytes).to_bytes(shape.open_blocks * BLOCK_BYTES, "big")
+
+
+def _words(blocks: bytes) -> Words:
+    return np.frombuffer(blocks, dtype=">u8").astype(np.uint64)

@@ -166,5 +166,9 @@ def _whole_blocks(rows: int, width: int) -> Bytes:
 
 def _codes(hashed: Bytes) -> Bytes:
     """The modification detection code of each row: SHA-1, which the format prescribes."""
-    codes = b"".join([hashlib.sha1(row, usedforsecurity=False).digest() for row in rows_of(hashed)])
-    return np.frombuffer(codes, dtype=np.uint8).reshape(len(hashed), CODE_BYTES)
+    empty, codes = hashlib.sha1(usedforsecurity=False), []
+    for row in rows_of(hashed):
+        code = empty.copy()
+        code.update(row)
+        codes.append(code.digest())
+    return np.frombuffer(b"".join(codes), dtype=np.uint8).reshape(len(hashed), CODE_BYTES)

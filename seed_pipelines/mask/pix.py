@@ -40,10 +40,14 @@ _UUID_WIDTH = 36
 # All digits but the dashes, the version and the variant.
 _FREE_PLACES = np.array([place for place in range(_UUID_WIDTH) if place not in (8, 13, 14, 18, 19, 23)])
 
-_REFERENCE_PATTERN = "^E[0-9]{20}[0-9a-z]{11}$"
+_REFERENCE_WANTED = "E, 20 digits and 11 lower-case letters or digits"
 _REFERENCE_WIDTH, _TAIL_WIDTH = 32, 11
+_LOWEST = np.frombuffer(b"E" + b"0" * 31, dtype=np.uint8)
+# How far each character may be above the lowest; in the tail, what is between digits and letters is wrong too.
+_SPAN = np.frombuffer(b"E" + b"9" * 20 + b"z" * 11, dtype=np.uint8) - _LOWEST
 _BASE_36 = np.frombuffer(b"0123456789abcdefghijklmnopqrstuvwxyz", dtype=np.uint8)
 _BASE_16 = _BASE_36[:16]
+_FOREIGN = 255
 
 RANDOM_KEY_DOMAIN = len(_BASE_16) ** len(_FREE_PLACES)
 REFERENCE_DOMAIN = len(_BASE_36) ** _TAIL_WIDTH
@@ -81,21 +85,36 @@ def _masked(values: pa.Array, type_: str, *, keys: FieldKeys, entity: str, label
 
 def _mask_uuids(values: pa.Array, *, key: bytes, label: str) -> pa.Array:
     texts = _matrix(values, _UUID_PATTERN, width=_UUID_WIDTH, label=label, wanted="a UUID of version 4 in lower case")
-    cipher = DigitCipher(key=key, radix=16, length=len(_FREE_PLACES), tweak=b"pix|evp")
+    codes = _CODE_OF_CHARACTER[texts[:, _FREE_PLACES]]
+    cipher = DigitCipher(key=key, radix=16, tweak=b"pix|evp")
+    other = cipher.encrypt(codes.ravel(), np.full(len(codes), len(_FREE_PLACES)))
     masked = texts.copy()
-    masked[:, _FREE_PLACES] = _BASE_16[cipher.encrypt(_CODE_OF_CHARACTER[texts[:, _FREE_PLACES]])]
+    masked[:, _FREE_PLACES] = _BASE_16[other.reshape(codes.shape)]
     return from_matrix(masked, type_=pa.string())
 
 
 def mask_pix_references(values: pa.Array, *, key: bytes, column: str) -> pa.Array:
     """A text column of other end-to-end ids of the same institutions and minutes; raises NotMaskable."""
-    wanted = "E, 20 digits and 11 lower-case letters or digits"
-    texts = _matrix(values, _REFERENCE_PATTERN, width=_REFERENCE_WIDTH, label=column, wanted=wanted)
+    texts, codes = _references(values, column)
     cipher = IntegerCipher(key=key, radix=36, length=_TAIL_WIDTH, tweaks=(b"pix|reference",))
-    tails = numbers_of(_CODE_OF_CHARACTER[texts[:, -_TAIL_WIDTH:]], radix=36)
+    tails = cipher.encrypt(numbers_of(codes, radix=36))
     masked = texts.copy()
-    masked[:, -_TAIL_WIDTH:] = _BASE_36[digits_of(cipher.encrypt(tails), radix=36, length=_TAIL_WIDTH)]
+    masked[:, -_TAIL_WIDTH:] = _BASE_36[digits_of(tails, radix=36, length=_TAIL_WIDTH)]
     return from_matrix(masked, type_=pa.string())
+
+
+def _references(values: pa.Array, column: str) -> tuple[Bytes, Bytes]:
+    """The ids, and the digits of their tails; a pattern over this many texts would take as long as their masks."""
+    is_right = pc.binary_length(values).to_numpy() == _REFERENCE_WIDTH
+    if is_right.all():
+        texts = content(values).reshape(len(values), _REFERENCE_WIDTH)
+        codes = _CODE_OF_CHARACTER[texts[:, -_TAIL_WIDTH:]]
+        is_allowed = texts - _LOWEST <= _SPAN
+        is_allowed[:, -_TAIL_WIDTH:] &= codes != _FOREIGN
+        if is_allowed.all():
+            return texts, codes
+        is_right = is_allowed.all(axis=1)
+    raise NotMaskable(column, rows=int((~is_right).sum()), wanted=_REFERENCE_WANTED)
 
 
 def _matrix(values: pa.Array, pattern: str, *, width: int, label: str, wanted: str) -> Bytes:
@@ -107,7 +126,7 @@ def _matrix(values: pa.Array, pattern: str, *, width: int, label: str, wanted: s
 
 
 def _code_table() -> Bytes:
-    table = np.zeros(256, dtype=np.uint8)
+    table = np.full(256, _FOREIGN, dtype=np.uint8)
     table[_BASE_36] = np.arange(len(_BASE_36))
     return table
 

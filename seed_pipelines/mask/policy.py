@@ -20,6 +20,7 @@ from seed_pipelines.catalog import Entity, Pii
 from seed_pipelines.mask import pgp
 from seed_pipelines.mask.addresses import mask_complements, mask_streets
 from seed_pipelines.mask.bank_accounts import mask_bank_accounts
+from seed_pipelines.mask.by_length import with_nulls
 from seed_pipelines.mask.company_names import (
     CompanyTables,
     mask_company_names,
@@ -130,6 +131,5 @@ def _beside_nulls(values: pa.Array, made: Callable[[pa.Array], Iterable[pa.Array
         yield from made(values)
         return
     present = values.is_valid().to_numpy(zero_copy_only=False)
-    places = pa.array(np.cumsum(present) - 1, mask=~present)
     for column in made(values.drop_null()):
-        yield column.take(places)
+        yield with_nulls(column, present)

@@ -43,6 +43,11 @@ def matrix(*texts):
     return np.array([[ALPHABET.index(character) for character in text] for text in texts], dtype=np.uint8)
 
 
+def crypted(crypt, digits):
+    """Strings of one length, as a matrix, through a cipher of strings of all lengths."""
+    return crypt(digits.ravel(), np.full(len(digits), digits.shape[1])).reshape(digits.shape)
+
+
 def texts_of(digits):
     return ["".join(ALPHABET[digit] for digit in row) for row in digits]
 
@@ -53,9 +58,9 @@ def random_numbers(radix, length, *, rows):
 
 @pytest.mark.parametrize(("key", "radix", "tweak", "plain", "cipher"), SAMPLES.values(), ids=SAMPLES)
 def test_digit_strings_give_the_published_samples_in_both_directions(key, radix, tweak, plain, cipher):
-    ff1 = DigitCipher(key=key, radix=radix, length=len(plain), tweak=tweak)
-    assert texts_of(ff1.encrypt(matrix(plain))) == [cipher]
-    assert texts_of(ff1.decrypt(matrix(cipher))) == [plain]
+    ff1 = DigitCipher(key=key, radix=radix, tweak=tweak)
+    assert texts_of(crypted(ff1.encrypt, matrix(plain))) == [cipher]
+    assert texts_of(crypted(ff1.decrypt, matrix(cipher))) == [plain]
 
 
 @pytest.mark.parametrize("sample", ["1", "2", "4", "5", "7", "8"])
@@ -104,11 +109,26 @@ def test_numbers_are_those_of_libffx(key_bytes, radix, length, tweak):
 def test_long_strings_are_those_of_libffx(radix, length):
     tweak = bytes(range(length % 21))
     digits = np.random.default_rng(length).integers(0, radix, (20, length)).astype(np.uint8)
-    ff1 = DigitCipher(key=KEY, radix=radix, length=length, tweak=tweak)
-    masked = ff1.encrypt(digits)
+    ff1 = DigitCipher(key=KEY, radix=radix, tweak=tweak)
+    masked = crypted(ff1.encrypt, digits)
     reference = ffx.FF1(KEY, radix=radix)
     assert texts_of(masked) == [reference.encrypt(text, tweak=tweak) for text in texts_of(digits)]
-    assert (ff1.decrypt(masked) == digits).all()
+    assert (crypted(ff1.decrypt, masked) == digits).all()
+
+
+@pytest.mark.parametrize("radix", [10, 16, 36])
+def test_strings_of_many_lengths_give_together_what_each_gives_alone(radix):
+    drawn = np.random.default_rng(radix)
+    lengths = drawn.integers(6, 70, 2 * CHUNK_ROWS + 5)
+    digits = drawn.integers(0, radix, lengths.sum()).astype(np.uint8)
+    ff1 = DigitCipher(key=KEY, radix=radix, tweak=b"email|local")
+    together = ff1.encrypt(digits, lengths)
+    assert (ff1.decrypt(together, lengths) == digits).all()
+    reference, ends = ffx.FF1(KEY, radix=radix), np.cumsum(lengths)
+    for row in (*range(150), CHUNK_ROWS - 1, CHUNK_ROWS, len(lengths) - 1):
+        place = slice(ends[row] - lengths[row], ends[row])
+        (plain,), (masked,) = texts_of(digits[None, place]), texts_of(together[None, place])
+        assert masked == reference.encrypt(plain, tweak=b"email|local")
 
 
 @given(st.integers(2, 36), st.integers(2, 60), st.integers(0, 2**32))
@@ -116,8 +136,8 @@ def test_decrypting_undoes_encrypting_in_any_radix_and_length(radix, length, see
     while radix**length < 1_000_000:
         length += 1
     digits = np.random.default_rng(seed).integers(0, radix, (3, length)).astype(np.uint8)
-    ff1 = DigitCipher(key=KEY, radix=radix, length=length, tweak=seed.to_bytes(5, "big"))
-    assert (ff1.decrypt(ff1.encrypt(digits)) == digits).all()
+    ff1 = DigitCipher(key=KEY, radix=radix, tweak=seed.to_bytes(5, "big"))
+    assert (crypted(ff1.decrypt, crypted(ff1.encrypt, digits)) == digits).all()
 
 
 def test_a_whole_domain_is_permuted():
@@ -169,7 +189,7 @@ def test_a_large_domain_is_never_left(domain):
     [
         lambda: IntegerCipher(key=KEY, length=5),
         lambda: IntegerCipher(key=KEY, radix=36, length=3),
-        lambda: DigitCipher(key=KEY, radix=2, length=19),
+        lambda: DigitCipher(key=KEY, radix=2).encrypt(np.zeros(39, dtype=np.uint8), np.array([20, 19])),
         lambda: permute(999_999, np.zeros(1, dtype=np.uint64), key=KEY),
     ],
 )
@@ -184,9 +204,9 @@ def test_a_domain_below_a_million_is_refused(make):
         lambda: IntegerCipher(key=KEY, length=6).encrypt(np.array([10**6], dtype=np.uint64)),
         lambda: IntegerCipher(key=KEY, length=19),
         lambda: IntegerCipher(key=KEY, radix=1 << 17, length=2),
-        lambda: DigitCipher(key=KEY, radix=300, length=4),
-        lambda: DigitCipher(key=KEY, radix=10, length=8).encrypt(np.full((1, 8), 10, dtype=np.uint8)),
-        lambda: DigitCipher(key=KEY, radix=10, length=8).encrypt(np.zeros((1, 9), dtype=np.uint8)),
+        lambda: DigitCipher(key=KEY, radix=300),
+        lambda: DigitCipher(key=KEY, radix=10).encrypt(np.full(8, 10, dtype=np.uint8), np.array([8])),
+        lambda: DigitCipher(key=KEY, radix=10).encrypt(np.zeros(9, dtype=np.uint8), np.array([8])),
         lambda: permute(10**6, np.array([10**6], dtype=np.uint64), key=KEY),
     ],
 )
@@ -196,7 +216,7 @@ def test_a_value_outside_the_domain_is_refused(misuse):
 
 
 def test_a_cipher_does_not_show_its_key():
-    for cipher in (IntegerCipher(key=KEY, length=9), DigitCipher(key=KEY, radix=10, length=9)):
+    for cipher in (IntegerCipher(key=KEY, length=9), DigitCipher(key=KEY, radix=10)):
         assert "key" not in repr(cipher)
 
 

@@ -259,7 +259,18 @@ def test_end_to_end_ids_keep_institution_and_time_and_never_meet(texts):
     assert all(re.fullmatch("[0-9a-z]{11}", text[-11:]) for text in masked)
 
 
-@pytest.mark.parametrize("text", ["E0000000020260101120012345678901"[:-1], "X00000000202601011200abcdefghijk", ""])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "E0000000020260101120012345678901"[:-1],
+        "X00000000202601011200abcdefghijk",
+        "E0000000020260101120aabcdefghijk",
+        "E00000000202601011200abcdefghij:",
+        "E00000000202601011200abcdefghijK",
+        "E00000000202601011200abcdefghi\u00e9",
+        "",
+    ],
+)
 def test_an_end_to_end_id_of_another_form_is_refused(text):
     with pytest.raises(NotMaskable, match="11 lower-case letters"):
         mask_pix_references(pa.array([text]), key=bytes(32), column="any")

@@ -83,6 +83,18 @@ def test_a_text_weighs_the_same_whether_it_is_common_or_rare(copies):
     assert apart == _digest(rows)
 
 
+@pytest.mark.parametrize("late", ["b", "late", None, ""])
+def test_a_text_weighs_the_same_however_late_it_comes_first(late):
+    texts = ["a", "b", "", None, "bb"] * 4_000
+    texts[-7] = late
+    texts += [f"{number:03d}" for number in range(900)]
+    whole = pa.RecordBatch.from_pydict({"text": texts}, schema=pa.schema([("text", pa.string())]))
+    parts = ContentDigest.zero()
+    for start in range(0, len(texts), 999):
+        parts = parts.combine(digest_of(whole.slice(start, 999), first_row=start))
+    assert parts == digest_of(whole, first_row=0)
+
+
 def test_nulls_in_cut_columns_are_counted_once():
     rows = _changed(0, text=None, number=None)
     whole = _batch(rows)
