@@ -387,6 +387,7 @@ def _claim_values(plan: Plan, request: RunRequest) -> dict[str, Any]:
         "mask_key": Jsonb(request.mask_key),
         "preflight": Jsonb(list(request.preflight)),
         "publisher": plan.publisher,
+        "is_mapped": plan.mapping is not None,
         "shards": len(plan.shards),
         "planned_rows": Jsonb(dict(plan.rows)),
         "batch_rows": Jsonb(dict(plan.batch_rows)),

@@ -26,6 +26,8 @@ _SESSION_SETTINGS = {
     "tcp_keepalives_idle": "10",
     "tcp_keepalives_interval": "5",
     "tcp_keepalives_count": "3",
+    # And a client that died: its statement ends, too, instead of working on for nobody with its locks.
+    "client_connection_check_interval": "5s",
 }
 
 # SQLSTATEs of our own functions (sql/migrations/0002_build_and_publish.sql).

@@ -1,5 +1,6 @@
 -- run_make --
--- A new seed run.
+-- A new seed run. A dataset that was attached is replaced by attaching, however small its successor is: to drop a leaf
+-- takes a moment, and to delete its rows minutes.
 INSERT INTO seed_control.seed_run (id, environment, tenant, tenant_id, mode, idempotency_key, manifest_path,
     limits, manifest_hash, manifest_version, schema_version, salt_version, reference_datetime, generator_version,
     vocabulary_sha256, key_check, mask_key, preflight, publisher, shards, planned_rows, batch_rows, first_id, last_id,
@@ -9,7 +10,14 @@ VALUES (%(id)s::uuid, %(environment)s::text, %(tenant)s::text, %(tenant_id)s::uu
     %(manifest_version)s::text, %(schema_version)s::text, %(salt_version)s::text,
     %(reference_datetime)s::timestamptz, %(generator_version)s::text, %(vocabulary_sha256)s::text,
     %(key_check)s::text, %(mask_key)s::jsonb,
-    %(preflight)s::jsonb, %(publisher)s::text, %(shards)s::integer, %(planned_rows)s::jsonb, %(batch_rows)s::jsonb,
+    %(preflight)s::jsonb,
+    CASE WHEN NOT %(is_mapped)s::boolean AND EXISTS (
+        SELECT FROM seed_control.dataset AS d
+        JOIN seed_control.seed_run AS r ON r.id = d.seed_run_id
+        WHERE d.environment = %(environment)s::text AND d.tenant = %(tenant)s::text AND d.mode = %(mode)s::text
+            AND r.publisher = 'attach'
+    ) THEN 'attach' ELSE %(publisher)s::text END,
+    %(shards)s::integer, %(planned_rows)s::jsonb, %(batch_rows)s::jsonb,
     %(first_id)s::bigint, %(last_id)s::bigint, %(planned_cost_micro_brl)s::bigint, %(flags)s::jsonb,
     %(traceparent)s::text);
 
