@@ -318,24 +318,25 @@ FINANCIAL_TRANSACTIONS = Entity(
     uniques=(("installment_id",),),
 )
 
-# In dependency order: a parent stands before its children.
+# In dependency order: a parent stands before its children, and the largest come as early as that allows, so that
+# their keys are built while the rows of the others come in.
 ENTITIES = MappingProxyType(
     {
         entity.name: entity
         for entity in (
             TENANTS,
-            USERS,
             CONSULTANTS,
             CUSTOMERS,
-            ADDRESSES,
-            BANK_ACCOUNTS,
-            CATEGORIES,
-            SUPPLIERS,
-            CREDIT_LIMITS,
             LOANS,
-            CONTRACTS,
             INSTALLMENTS,
             FINANCIAL_TRANSACTIONS,
+            CONTRACTS,
+            CREDIT_LIMITS,
+            ADDRESSES,
+            BANK_ACCOUNTS,
+            USERS,
+            CATEGORIES,
+            SUPPLIERS,
         )
     }
 )

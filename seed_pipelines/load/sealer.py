@@ -10,7 +10,7 @@ from seed_pipelines.control.lease import TTL_SECONDS, Lease, kept
 from seed_pipelines.load import publish as publishing
 from seed_pipelines.outside.postgres import Connection, connected, dsn_of
 
-# The two largest entities come last: their seals wait for nothing else.
+# As many as there are entities whose seal takes longer than the load of the next ones.
 _AT_ONCE = 2
 
 

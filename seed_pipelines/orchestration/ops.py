@@ -6,6 +6,7 @@ retry from the failed step, or a single asset, skips them.
 """
 
 from collections.abc import Callable, Generator, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from types import MappingProxyType
 
@@ -24,7 +25,9 @@ from seed_pipelines.orchestration import metadata
 from seed_pipelines.orchestration.hold import HOLD, Hold
 from seed_pipelines.orchestration.names import DATASET
 from seed_pipelines.orchestration.worker import Step, step
+from seed_pipelines.outside.postgres import connected, dsn_of
 from seed_pipelines.profile.measured import profile_of
+from seed_pipelines.profile.plots import load_drawing
 
 START = "start"
 RESULT = "result"
@@ -126,8 +129,7 @@ def publish_dataset(context: dg.OpExecutionContext) -> Results:
     """Closes the shard; the last one publishes the whole dataset in one transaction."""
     with step(context) as work:
         published = flow.publish(work.session, work.plan, work.run, shard=context.partition_key)
-        checks = list(_dataset_checks(work, published)) if published else []
-        looks = _looks_of(work, published) if published else {}
+        checks, looks = _examined(work, published) if published else ([], {})
     told = metadata.of_publication(published, work.run) | metadata.of_trace(work.run, work.trace_url)
     # The shard is in: from here on there is nothing to give back.
     hold: Hold = getattr(context.resources, HOLD)
@@ -136,8 +138,17 @@ def publish_dataset(context: dg.OpExecutionContext) -> Results:
     yield from checks
 
 
+def _examined(work: Step, published: Publication) -> tuple[list[dg.AssetCheckResult], metadata.Metadata]:
+    """Checks and looks of the dataset; both read all of it, and do so at the same time."""
+    with ThreadPoolExecutor(max_workers=2, thread_name_prefix="seed-looks") as beside:
+        beside.submit(load_drawing)
+        looks = beside.submit(_looks_of, work, published)
+        return list(_dataset_checks(work, published)), looks.result()
+
+
 def _looks_of(work: Step, published: Publication) -> metadata.Metadata:
-    profile = profile_of(work.session.connection, published.run, plan=work.plan, is_quick=True)
+    with connected(dsn_of(work.session.connection)) as connection:
+        profile = profile_of(connection, published.run, plan=work.plan, is_quick=True)
     return metadata.of_profile(profile) if profile else {}
 
 

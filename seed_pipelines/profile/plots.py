@@ -3,6 +3,7 @@
 The same profile gives the same picture under the same version of matplotlib, which is loaded only when one is drawn.
 """
 
+import importlib
 import io
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,6 +23,12 @@ _LABEL_INCHES, _EDGE_INCHES = 1.6, 0.3
 _ON_A_SHEET = ("product", "state", "age", "rate", "term", "days_late")
 _SHEET_COLUMNS, _SHEET_INCHES, _SHEET_DPI = 3, (13.5, 5.2), 70
 _MOST_BARS_ON_A_SHEET = 10
+
+
+def load_drawing() -> None:
+    """Load what draws, which takes half a second: meanwhile a caller may ask for what is to be drawn."""
+    importlib.import_module("matplotlib.backends.backend_agg")
+    importlib.import_module("matplotlib.figure")
 
 
 def plot_of(distribution: Distribution) -> bytes:

@@ -19,7 +19,15 @@ CAPS = make_manifest(customers=900, mode="carga").volumetry
 
 
 def test_every_entity_of_the_catalogue_is_planned_in_its_order():
-    assert tuple(PLAN.rows) == tuple(catalog.ENTITIES) == catalog.ENTITY_NAMES
+    assert tuple(PLAN.rows) == tuple(catalog.ENTITIES)
+    assert sorted(catalog.ENTITIES) == sorted(catalog.ENTITY_NAMES)
+
+
+def test_the_largest_entities_come_as_soon_as_their_parents_are_there():
+    order = tuple(catalog.ENTITIES)
+    largest = sorted(order, key=lambda entity: PLAN.rows[entity])[-2:]
+    needed = {"tenants", "consultants", "customers", "loans"}
+    assert set(order[:6]) == {*largest, *needed}
 
 
 @pytest.mark.parametrize("entity", catalog.ENTITIES)
