@@ -28,21 +28,25 @@ from seed_pipelines.plan import Plan, plan_of
 
 def main() -> None:
     options = _options()
-    with tempfile.TemporaryDirectory() as folder, _server(Path(folder)) as local:
+    with tempfile.TemporaryDirectory() as folder:
         manifests = _manifests(Path(folder) / "manifests", options.customers)
         plan = plan_of(parse_manifest((manifests / "dev/globex.yaml").read_bytes(), source="globex"), counters=COUNTERS)
         print(f"{plan.total_rows:,} rows: {dict(plan.rows)}")
         streams = _encoded(plan)
-        bare = _copy_seconds(local, streams, keys=False)
-        keyed = _copy_seconds(local, streams, keys=True)
+        with _server(folder) as local:
+            bare = _copy_seconds(local, streams, keys=False)
+        with _server(folder) as local:
+            keyed = _copy_seconds(local, streams, keys=True)
         del streams
-        flow = _flow(local, manifests, folder)
-        whole = _command(manifests, folder, "dev/globex.yaml")
-        _print(plan, bare=bare, keyed=keyed, flow=flow["seconds"], whole=whole)
-        _print_start(manifests, folder)
-        _print_memory(local, folder, options)
+        flow = _flow(manifests, folder, workers=2)
+        alone = _flow(manifests, folder, workers=1)
+        with _server(folder):
+            whole = _command(manifests, folder, "dev/globex.yaml")
+            _print(plan, bare=bare, keyed=keyed, flow=flow["seconds"], alone=alone["seconds"], whole=whole)
+            _print_start(manifests, folder)
+        _print_memory(folder, options)
         if options.twenty_million:
-            _print_stability(local, folder)
+            _print_stability(folder)
 
 
 def _options() -> argparse.Namespace:
@@ -54,8 +58,9 @@ def _options() -> argparse.Namespace:
 
 
 @contextmanager
-def _server(folder: Path) -> Iterator[LocalDatabase]:
-    local = LocalDatabase(folder / "home")
+def _server(folder: str) -> Iterator[LocalDatabase]:
+    """A new one for each thing that is measured: what the one before left to be written and vacuumed would cost it."""
+    local = LocalDatabase(Path(folder) / "home")
     local.start()
     try:
         yield local
@@ -129,11 +134,14 @@ def _environment(manifests: Path, folder: str) -> dict[str, str]:
     return environment | {"SEED_HOME": f"{folder}/home", "SEED_MANIFESTS_DIR": str(manifests)}
 
 
-def _flow(local: LocalDatabase, manifests: Path, folder: str) -> dict[str, float]:
-    """The flow in a process of its own: seconds, and its peak of memory."""
+def _flow(manifests: Path, folder: str, *, workers: int) -> dict[str, float]:
+    """The flow in processes of its own: seconds, and the largest one's peak of memory."""
     program = [sys.executable, str(Path(__file__).with_name("flow_once.py")), str(manifests / "dev/globex.yaml")]
-    environment = _environment(manifests, folder) | {"SEED_DATABASE_URL": local.loader_url()}
-    done = subprocess.run(program, env=environment, check=True, stdout=subprocess.PIPE, text=True)
+    with _server(folder) as local:
+        environment = _environment(manifests, folder) | {"SEED_DATABASE_URL": local.loader_url()}
+        done = subprocess.run(
+            [*program, "--workers", str(workers)], env=environment, check=True, stdout=subprocess.PIPE, text=True
+        )
     figures: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return figures
 
@@ -146,11 +154,12 @@ def _command(manifests: Path, folder: str, path: str) -> float:
     return time.perf_counter() - started
 
 
-def _print(plan: Plan, *, bare: float, keyed: float, flow: float, whole: float) -> None:
+def _print(plan: Plan, *, bare: float, keyed: float, flow: float, alone: float, whole: float) -> None:
     rows = plan.total_rows
     print(f"(a) COPY into bare tables        {bare:7.2f} s  {rows / bare:12,.0f} rows/s")
     print(f"(b) COPY into tables with keys   {keyed:7.2f} s  {rows / keyed:12,.0f} rows/s")
     print(f"flow, begin to published         {flow:7.2f} s  {rows / flow:12,.0f} rows/s")
+    print(f"the same by one worker           {alone:7.2f} s  {rows / alone:12,.0f} rows/s")
     print(f"seed-data run, whole command     {whole:7.2f} s  {rows / whole:12,.0f} rows/s")
     print(f"flow is {bare / flow:.2f} of (a) and {keyed / flow:.2f} x (b); aims: 0.5 and 3")
     print(f"the command is {bare / whole:.2f} of (a) and {keyed / whole:.2f} x (b)")
@@ -167,23 +176,23 @@ def _print_start(manifests: Path, folder: str) -> None:
     )
 
 
-def _print_memory(local: LocalDatabase, folder: str, options: argparse.Namespace) -> None:
+def _print_memory(folder: str, options: argparse.Namespace) -> None:
     small = options.customers if options.times_ten else options.customers // 10
     peaks = []
     for number, customers in enumerate((small, 10 * small)):
         manifests = _manifests(Path(folder) / f"memory-{number}", customers)
-        peaks.append(_flow(local, manifests, folder)["peak_mib"])
+        peaks.append(_flow(manifests, folder, workers=2)["peak_mib"])
     print(f"peak memory: {peaks[0]:.0f} MiB for {small:,} customers, {peaks[1]:.0f} MiB for {10 * small:,}")
 
 
-def _print_stability(local: LocalDatabase, folder: str) -> None:
+def _print_stability(folder: str) -> None:
     """Whether a row costs the same in a small dataset and in a large one; each is gone before the next begins."""
     rates = []
     for number, customers in enumerate((21_000, 420_000)):
         manifests = _manifests(Path(folder) / f"stability-{number}", customers)
         content = (manifests / "dev/globex.yaml").read_bytes()
         rows = plan_of(parse_manifest(content, source="globex"), counters=COUNTERS).total_rows
-        flow = _flow(local, manifests, folder)
+        flow = _flow(manifests, folder, workers=2)
         rates.append(rows / flow["seconds"])
         print(f"{rows:12,} rows: {rates[-1]:,.0f} rows/s, peak {flow['peak_mib']:.0f} MiB")
     print(f"the large one at {rates[1] / rates[0]:.0%} of the small one's rate; aim: 90 % or more")

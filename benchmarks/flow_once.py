@@ -1,62 +1,113 @@
-"""One seed run of one manifest without Dagster, in a process of its own: prints seconds and peak memory as JSON."""
+"""One seed run of one manifest without Dagster, by as many processes as it is told: prints seconds and the peak memory
+of the largest one as JSON. Each process works as a worker of `seed-data run` does: shard after shard, seals beside it.
+"""
 
+import argparse
 import json
+import multiprocessing
 import os
-import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from seed_pipelines import flow
+from seed_pipelines.control import runs
 from seed_pipelines.control.runs import RunRequest
 from seed_pipelines.flow import Session
 from seed_pipelines.generate.rows import COUNTERS
 from seed_pipelines.generate.version import GENERATOR_VERSION
 from seed_pipelines.generate.vocabulary import vocabulary
+from seed_pipelines.load.sealer import Sealer
 from seed_pipelines.manifest.load import parse_manifest
 from seed_pipelines.mask.keys import FieldKeys
 from seed_pipelines.outside.postgres import connected
 from seed_pipelines.outside.telemetry import open_telemetry
-from seed_pipelines.plan import plan_of
+from seed_pipelines.plan import Plan, plan_of
+
+_PROCESSES = multiprocessing.get_context("fork")
 
 
 def main() -> None:
-    path = Path(sys.argv[1])
-    plan = plan_of(parse_manifest(path.read_bytes(), source=str(path)), counters=COUNTERS)
+    options = _options()
+    plan = plan_of(parse_manifest(options.manifest.read_bytes(), source=str(options.manifest)), counters=COUNTERS)
+    seed_run_id, taken, peaks = uuid4(), _PROCESSES.Value("i", 0), _PROCESSES.SimpleQueue()
+    started = time.perf_counter()
+    with _session(plan) as session:
+        flow.begin(session, plan, _request(session, plan, seed_run_id))
+    workers = [
+        _PROCESSES.Process(target=lambda: peaks.put(_take_turns(plan, seed_run_id, taken)))
+        for _ in range(options.workers)
+    ]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    seconds = time.perf_counter() - started
+    if any(worker.exitcode for worker in workers):
+        raise SystemExit("a worker failed")
+    print(json.dumps({"seconds": seconds, "peak_mib": max(peaks.get() for _ in workers)}))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("manifest", type=Path)
+    parser.add_argument("--workers", type=int, default=2)
+    return parser.parse_args()
+
+
+def _take_turns(plan: Plan, seed_run_id: UUID, taken: "Synchronized[int]") -> float:
+    """Shard after shard, as long as there is one that nobody has; returns the peak of memory."""
+    with _session(plan) as session:
+        run = runs.find(session.connection, seed_run_id)
+        while (shard := _next(plan, taken)) is not None:
+            for entity in plan.rows:
+                flow.load_entity(session, plan, run, shard=shard, entity=entity)
+            flow.publish(session, plan, run, shard=shard)
+    return _peak_mib()
+
+
+def _next(plan: Plan, taken: "Synchronized[int]") -> str | None:
+    with taken.get_lock():
+        number, taken.value = taken.value, taken.value + 1
+    return plan.shard_keys[number] if number < len(plan.shard_keys) else None
+
+
+@contextmanager
+def _session(plan: Plan) -> Iterator[Session]:
     metadata = plan.manifest.metadata
-    steps: dict[str, float] = {}
-    with tempfile.TemporaryDirectory() as home, connected(os.environ["SEED_DATABASE_URL"]) as connection:
+    with (
+        tempfile.TemporaryDirectory() as home,
+        connected(os.environ["SEED_DATABASE_URL"]) as connection,
+        closing(Sealer(is_beside=True)) as sealer,
+    ):
         session = Session(
             connection=connection,
             keys=FieldKeys(bytes(32), environment=metadata.environment, tenant=metadata.tenant),
             telemetry=open_telemetry(about={}, environment="dev", home=Path(home), otlp_endpoint=None),
             worker=uuid4().hex,
+            sealer=sealer,
         )
-        request = RunRequest(
-            seed_run_id=uuid4(),
-            idempotency_key=uuid4().hex,
-            manifest_path=f"{metadata.environment}/{metadata.tenant}.yaml",
-            generator_version=GENERATOR_VERSION,
-            key_check=session.keys.key_check,
-            vocabulary_sha256=vocabulary().sha256,
-            mask_key={"source": "benchmark", "key": None, "key_version": 1},
-            flags={"ignore_window": True},
-            traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
-        )
-        started = time.perf_counter()
-        run = flow.begin(session, plan, request)
-        for shard in plan.shard_keys:
-            for entity in plan.rows:
-                step = time.perf_counter()
-                flow.load_entity(session, plan, run, shard=shard, entity=entity)
-                steps[entity] = steps.get(entity, 0) + time.perf_counter() - step
-            step = time.perf_counter()
-            flow.publish(session, plan, run, shard=shard)
-            steps["publish"] = steps.get("publish", 0) + time.perf_counter() - step
-        seconds = time.perf_counter() - started
+        yield session
         session.telemetry.finish()
-    print(json.dumps({"seconds": seconds, "peak_mib": _peak_mib(), "steps": steps}))
+
+
+def _request(session: Session, plan: Plan, seed_run_id: UUID) -> RunRequest:
+    metadata = plan.manifest.metadata
+    return RunRequest(
+        seed_run_id=seed_run_id,
+        idempotency_key=uuid4().hex,
+        manifest_path=f"{metadata.environment}/{metadata.tenant}.yaml",
+        generator_version=GENERATOR_VERSION,
+        key_check=session.keys.key_check,
+        vocabulary_sha256=vocabulary().sha256,
+        mask_key={"source": "benchmark", "key": None, "key_version": 1},
+        flags={"ignore_window": True},
+        traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+    )
 
 
 def _peak_mib() -> float:

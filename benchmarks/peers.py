@@ -310,7 +310,7 @@ PEERS: dict[str, Callable[[int], Sequence[Customer]]] = {
 
 
 def _our_rate(local: LocalDatabase, folder: Path, customers: int) -> float:
-    """The flow from begin to published, in a process of its own, of a manifest with customers and loans only."""
+    """The flow from begin to published, by two workers, of a manifest with customers and loans only."""
     path = folder / "globex.yaml"
     path.write_text(_with_customers_and_loans_only(text_with(customers)))
     program = [sys.executable, str(Path(__file__).with_name("flow_once.py")), str(path)]

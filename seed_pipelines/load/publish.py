@@ -42,6 +42,13 @@ def seal(connection: Connection, lease: Lease, entity: str) -> bool:
     return bool(row["seal"])
 
 
+def is_full(connection: Connection, lease: Lease, entity: str) -> bool:
+    """Whether every planned row of the entity is in, so that there is something to seal."""
+    with translated():
+        row = connection.execute(query("build_is_full"), {"seed_run_id": lease.holder, "entity": entity}).fetchone()
+    return bool(row and row["is_full"])
+
+
 def seal_the_rest(connection: Connection, lease: Lease) -> None:
     """What a worker left unsealed that died, or that could not."""
     with translated():

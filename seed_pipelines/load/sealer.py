@@ -29,6 +29,9 @@ class Sealer:
         if not self._is_beside:
             with kept(connection, lease, ttl_seconds=ttl_seconds):
                 return publishing.seal(connection, lease, entity)
+        # Of the shards of an entity only the last one to come in has something to seal, and a connection to open.
+        if not publishing.is_full(connection, lease, entity):
+            return False
         if self._thread is None:
             self._thread = ThreadPoolExecutor(max_workers=_AT_ONCE, thread_name_prefix="seed-seal")
         self._begun.append(self._thread.submit(self._seal_beside, dsn_of(connection), lease, entity, ttl_seconds))

@@ -4,7 +4,8 @@ Only counts leave the database, and no encrypted column is read. A dataset that 
 no profile here.
 """
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from seed_pipelines import catalog
@@ -39,8 +40,7 @@ def profile_of(connection: Connection, run: SeedRun, *, plan: Plan | None, is_qu
         connection.execute(query("tenant_set"), {"tenant_id": str(run.tenant_id)})
         found = (
             *_drawn(connection, run, plan, is_quick=is_quick),
-            *_late_stock(connection, run, plan),
-            *_stages(connection, run, plan),
+            *_late(connection, run, plan),
             *_states(connection, run, plan),
         )
     return Profile(
@@ -76,46 +76,55 @@ def _compared(expected: Expectation, counts: Mapping[str, int]) -> Distribution:
     return Distribution(name=expected.name, title=expected.title, bars=tuple(bars) if total else ())
 
 
-def _late_stock(connection: Connection, run: SeedRun, plan: Plan | None) -> Iterator[Distribution]:
-    """Of the loans in force, which only the rows tell, those that the plan has as delinquent for so long."""
+def _late(connection: Connection, run: SeedRun, plan: Plan | None) -> Iterator[Distribution]:
+    """Of the loans in force, which only the rows tell, how many are late for how long: asked once, told twice."""
     if not (run.planned_rows.get("loans") and run.planned_rows.get("installments")):
         return
-    in_time, over = 1, 2
-    counts = _late_bands(connection, run, bounds=[OVER_DAYS + 1])
-    total = sum(counts.values())
-    if total:
-        late = None if plan is None else plan.state_rows["loans"].get("delinquent", 0) * over_90_share() / total
-        bars = (
-            Bar(label=f"more than {OVER_DAYS} days late", count=counts.get(over, 0), total=total, expected=late),
-            Bar(label="others", count=counts.get(in_time, 0), total=total, expected=None if late is None else 1 - late),
-        )
-        yield Distribution(name="over_90", title="Loans in force (Banco Central, 8/2025: 5.4 %)", bars=bars)
-
-
-def _late_bands(connection: Connection, run: SeedRun, *, bounds: list[int]) -> dict[int, int]:
-    """How many loans in force are in each band of days late, from 1 on."""
+    bounds = sorted({OVER_DAYS + 1, *STAGE_STARTS.tolist()})
     found = connection.execute(query("profile_late_bands"), {**_rows_of(run), "bounds": bounds})
-    return {row["key"]: row["rows"] for row in found}
-
-
-def _stages(connection: Connection, run: SeedRun, plan: Plan | None) -> Iterator[Distribution]:
-    """The same loans by credit risk stage; one that is not delinquent is in the first."""
-    if not (run.planned_rows.get("loans") and run.planned_rows.get("installments")):
+    counts = {row["key"]: row["rows"] for row in found}
+    if not sum(counts.values()):
         return
-    counts = _late_bands(connection, run, bounds=STAGE_STARTS.tolist())
+    delinquent = None if plan is None else plan.state_rows["loans"].get("delinquent", 0) / sum(counts.values())
+    yield _late_stock(_in_bands(counts, bounds, [OVER_DAYS + 1]), delinquent)
+    yield _stages(_in_bands(counts, bounds, STAGE_STARTS.tolist()), delinquent)
+
+
+def _in_bands(counts: Mapping[int, int], bounds: Sequence[int], starts: Sequence[int]) -> Mapping[int, int]:
+    """Counts of narrow bands, from 1 on, in the wider ones that begin at `starts`, which are bounds too."""
+    wide: Counter[int] = Counter()
+    for band, rows in counts.items():
+        wide[1 + sum(start in bounds[: band - 1] for start in starts)] += rows
+    return wide
+
+
+def _late_stock(counts: Mapping[int, int], delinquent: float | None) -> Distribution:
+    """Those that the plan has as delinquent for so long."""
+    in_time, over = 1, 2
     total = sum(counts.values())
-    if total:
-        late = None if plan is None else plan.state_rows["loans"].get("delinquent", 0) / total
-        bars = (
-            Bar(
-                label=stage_labels()[stage],
-                count=counts.get(stage, 0),
-                total=total,
-                expected=None if late is None else late * share + (1 - late) * (stage == Stage.PERFORMING),
-            )
-            for stage, share in stage_shares().items()
+    late = None if delinquent is None else delinquent * over_90_share()
+    bars = (
+        Bar(label=f"more than {OVER_DAYS} days late", count=counts.get(over, 0), total=total, expected=late),
+        Bar(label="others", count=counts.get(in_time, 0), total=total, expected=None if late is None else 1 - late),
+    )
+    return Distribution(name="over_90", title="Loans in force (Banco Central, 8/2025: 5.4 %)", bars=bars)
+
+
+def _stages(counts: Mapping[int, int], delinquent: float | None) -> Distribution:
+    """The same loans by credit risk stage; one that is not delinquent is in the first."""
+    total = sum(counts.values())
+    bars = (
+        Bar(
+            label=stage_labels()[stage],
+            count=counts.get(stage, 0),
+            total=total,
+            expected=None
+            if delinquent is None
+            else delinquent * share + (1 - delinquent) * (stage == Stage.PERFORMING),
         )
-        yield Distribution(name="stage", title="Loans in force by stage (Resolução CMN 4.966)", bars=tuple(bars))
+        for stage, share in stage_shares().items()
+    )
+    return Distribution(name="stage", title="Loans in force by stage (Resolução CMN 4.966)", bars=tuple(bars))
 
 
 def _states(connection: Connection, run: SeedRun, plan: Plan | None) -> Iterator[Distribution]:

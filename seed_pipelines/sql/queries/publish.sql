@@ -10,6 +10,15 @@ SELECT seed_control.open_build(%(seed_run_id)s::uuid, %(fence)s::bigint, %(entit
 -- Keys, uniques and row-level security. False: rows are still missing.
 SELECT seed_control.seal(%(seed_run_id)s::uuid, %(fence)s::bigint, %(entity)s::text);
 
+-- build_is_full --
+-- Whether the checkpoints say that every planned row of an entity is in.
+SELECT (r.planned_rows ->> %(entity)s::text)::bigint <= (
+    SELECT coalesce(sum(c.rows), 0) FROM seed_control.checkpoint AS c
+    WHERE c.seed_run_id = r.id AND c.entity = %(entity)s::text
+) AS is_full
+FROM seed_control.seed_run AS r
+WHERE r.id = %(seed_run_id)s::uuid;
+
 -- builds_unsealed --
 -- The entities of a seed run that have a build and no keys yet.
 SELECT entity
