@@ -17,6 +17,8 @@ from seed_pipelines.errors import SmallDomain
 from seed_pipelines.mask.aes_columns import CHUNK_ROWS, AesColumn, Words
 from seed_pipelines.mask.ff1_shape import LARGEST_RADIX, ROUNDS, SMALLEST_DOMAIN, Ff1Shape
 
+# A number takes a quarter of the buffers that a message does.
+_CHUNK_ROWS = 4 * CHUNK_ROWS
 _LARGEST_VALUE = 1 << 63
 _WORD_BITS = 64
 
@@ -54,10 +56,10 @@ class IntegerCipher:
     def _crypt(self, values: Words, tweak_index: Index | None, *, decrypting: bool) -> Words:
         check_below(values, self.radix**self.length)
         prefixes = self._prefixes()
-        feistel = _Feistel(self.key, self.shape, rows=min(len(values), CHUNK_ROWS))
+        feistel = _Feistel(self.key, self.shape, rows=min(len(values), _CHUNK_ROWS))
         result = np.empty_like(values)
-        for start in range(0, len(values), CHUNK_ROWS):
-            rows = slice(start, start + CHUNK_ROWS)
+        for start in range(0, len(values), _CHUNK_ROWS):
+            rows = slice(start, start + _CHUNK_ROWS)
             prefix = prefixes[0] if tweak_index is None else prefixes[tweak_index[rows]].T
             feistel.crypt(values[rows], prefix, into=result[rows], decrypting=decrypting)
         return result
