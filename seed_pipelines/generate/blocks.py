@@ -31,6 +31,8 @@ class _Block:
 
     data_key: DataKey
     number: int
+    # Tells most manifests apart at once; two are the same only where all that they say is.
+    manifest_hash: str
     manifest: Manifest = field(hash=False)
     plan: Plan = field(compare=False)
 
@@ -61,7 +63,13 @@ def _blocks_of(plan: Plan, loans: RowRange) -> Iterator[tuple[_Block, slice]]:
     """The blocks that some loans lie in, and where in each."""
     for number in range(loans.first // LOANS_PER_BLOCK, (loans.stop - 1) // LOANS_PER_BLOCK + 1):
         first = number * LOANS_PER_BLOCK
-        block = _Block(data_key=plan.data_key, number=number, manifest=plan.manifest, plan=plan)
+        block = _Block(
+            data_key=plan.data_key,
+            number=number,
+            manifest_hash=plan.manifest.manifest_hash,
+            manifest=plan.manifest,
+            plan=plan,
+        )
         yield block, slice(max(loans.first - first, 0), min(loans.stop - first, LOANS_PER_BLOCK))
 
 
