@@ -43,14 +43,14 @@ RECOVERY_CHECK = "recovery_objectives"
 CHECKS: Mapping[str, str] = MappingProxyType(
     {
         ROWS_CHECK: "As many rows of the shard are in as the plan says.",
-        ORACLE_CHECK: "Schedules, charges and CET of a sample equal the official calculation, to the cent.",
+        ORACLE_CHECK: "Schedules, charges, CET and payments of a sample equal the official calculation, to the cent.",
         ISOLATION_CHECK: "A reader of the tenant sees all its rows, and one of another tenant none.",
         HASH_CHECK: "The dataset is, byte for byte, the one that the same manifest gave before.",
         RECOVERY_CHECK: "The rehearsed recovery lost no more and took no longer than the objectives allow.",
     }
 )
 # Entities with money that an independent calculation can check.
-CHECKED_BY_ORACLE = ("loans", "installments")
+CHECKED_BY_ORACLE = ("loans", "installments", "financial_transactions", "contracts")
 
 Results = Iterator[dg.Output[None] | dg.AssetCheckResult]
 

@@ -37,6 +37,8 @@ def test_every_asset_has_the_checks_that_its_op_yields(place):
         ("customers", "rows_as_planned"),
         ("loans", "equal_to_oracle"),
         ("installments", "equal_to_oracle"),
+        ("financial_transactions", "equal_to_oracle"),
+        ("contracts", "equal_to_oracle"),
         ("dataset", "tenant_isolated"),
         ("dataset", "hash_as_before"),
     }

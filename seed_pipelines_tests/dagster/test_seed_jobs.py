@@ -257,12 +257,15 @@ def test_what_cannot_pass_is_not_tried_again(seeded_place, broken_loading):
     assert not [event for event in result.all_events if event.event_type_value == "STEP_UP_FOR_RETRY"]
 
 
-def test_where_the_official_calculation_disagrees_its_check_fails_and_the_step_with_it(seeded_place, broken_loading):
+@pytest.mark.parametrize("entity", ["loans", "installments", "financial_transactions", "contracts"])
+def test_where_the_official_calculation_disagrees_its_check_fails_and_the_step_with_it(
+    seeded_place, broken_loading, entity
+):
     seeded_place.write(**SMALL)
-    broken_loading["loans"] = [OracleDisagrees("loans", indexes=(3,))]
+    broken_loading[entity] = [OracleDisagrees(entity, indexes=(3,))]
     result = seeded_place.run()
-    assert failure_of(result)[:2] == ("loans", "oracle-disagrees")
-    assert checks_of(result)[("loans", "equal_to_oracle")] is False
+    assert failure_of(result)[:2] == (entity, "oracle-disagrees")
+    assert checks_of(result)[(entity, "equal_to_oracle")] is False
 
 
 def test_a_step_that_finds_all_batches_in_says_how_many_loans_were_compared_before(seeded_place, seeded):
