@@ -1,5 +1,6 @@
-"""One seed run of one manifest without Dagster, by as many processes as it is told: prints seconds and the peak memory
-of the largest one as JSON. Each process works as a worker of `seed-data run` does: shard after shard, seals beside it.
+"""One seed run of one manifest without Dagster, by as many processes as it is told: prints as JSON its seconds, those
+of the publication, and the peak memory of the largest process. Each works as a worker of `seed-data run` does: shard
+after shard, seals beside it.
 """
 
 import argparse
@@ -34,12 +35,12 @@ _PROCESSES = multiprocessing.get_context("fork")
 def main() -> None:
     options = _options()
     plan = plan_of(parse_manifest(options.manifest.read_bytes(), source=str(options.manifest)), counters=COUNTERS)
-    seed_run_id, taken, peaks = uuid4(), _PROCESSES.Value("i", 0), _PROCESSES.SimpleQueue()
+    seed_run_id, taken, answers = uuid4(), _PROCESSES.Value("i", 0), _PROCESSES.SimpleQueue()
     started = time.perf_counter()
     with _session(plan) as session:
         flow.begin(session, plan, _request(session, plan, seed_run_id))
     workers = [
-        _PROCESSES.Process(target=lambda: peaks.put(_take_turns(plan, seed_run_id, taken)))
+        _PROCESSES.Process(target=lambda: answers.put(_take_turns(plan, seed_run_id, taken)))
         for _ in range(options.workers)
     ]
     for worker in workers:
@@ -49,7 +50,8 @@ def main() -> None:
     seconds = time.perf_counter() - started
     if any(worker.exitcode for worker in workers):
         raise SystemExit("a worker failed")
-    print(json.dumps({"seconds": seconds, "peak_mib": max(peaks.get() for _ in workers)}))
+    peaks, publications = zip(*(answers.get() for _ in workers), strict=True)
+    print(json.dumps({"seconds": seconds, "publication_seconds": max(publications), "peak_mib": max(peaks)}))
 
 
 def _options() -> argparse.Namespace:
@@ -59,15 +61,18 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _take_turns(plan: Plan, seed_run_id: UUID, taken: "Synchronized[int]") -> float:
-    """Shard after shard, as long as there is one that nobody has; returns the peak of memory."""
+def _take_turns(plan: Plan, seed_run_id: UUID, taken: "Synchronized[int]") -> tuple[float, float]:
+    """Shard after shard, as long as there is one that nobody has: the peak of memory, and how long closing one took."""
+    longest = 0.0
     with _session(plan) as session:
         run = runs.find(session.connection, seed_run_id)
         while (shard := _next(plan, taken)) is not None:
             for entity in plan.rows:
                 flow.load_entity(session, plan, run, shard=shard, entity=entity)
+            started = time.perf_counter()
             flow.publish(session, plan, run, shard=shard)
-    return _peak_mib()
+            longest = max(longest, time.perf_counter() - started)
+    return _peak_mib(), longest
 
 
 def _next(plan: Plan, taken: "Synchronized[int]") -> str | None:

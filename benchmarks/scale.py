@@ -83,7 +83,7 @@ def _run(local: LocalDatabase, folder: Path, customers: int) -> Cost:
     manifest = folder / "globex.yaml"
     manifest.write_text(text_with(customers), encoding="utf-8")
     plan = plan_of(parse_manifest(manifest.read_bytes(), source=manifest.name), counters=COUNTERS)
-    program = [sys.executable, str(Path(__file__).with_name("flow_once.py")), str(manifest)]
+    program = [sys.executable, str(Path(__file__).with_name("flow_once.py")), str(manifest), "--workers", "1"]
     with psycopg.connect(EmbeddedPostgres(local.home).address().dsn(DATABASE), autocommit=True) as connection:
         before, worker = _state(connection), os.times()
         environment = os.environ | {"SEED_DATABASE_URL": local.loader_url()}
@@ -96,7 +96,7 @@ def _run(local: LocalDatabase, folder: Path, customers: int) -> Cost:
         database_seconds=after[0] - before[0],
         table_bytes=after[1] - before[1],
         log_bytes=after[2] - before[2],
-        publication_share=told["steps"]["publish"] / told["seconds"],
+        publication_share=told["publication_seconds"] / told["seconds"],
     )
 
 

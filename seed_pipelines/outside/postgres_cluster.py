@@ -29,9 +29,6 @@ _SETTINGS = {
     "shared_buffers": "256MB",
     "max_wal_size": "4GB",
     "checkpoint_timeout": "30min",
-    # Nobody copies this server: what one transaction makes and fills goes to disk once, and not to the log as well.
-    "wal_level": "minimal",
-    "max_wal_senders": "0",
     "timezone": "UTC",
     "log_timezone": "UTC",
     "password_encryption": "scram-sha-256",

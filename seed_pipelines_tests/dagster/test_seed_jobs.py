@@ -261,7 +261,7 @@ def test_what_cannot_pass_is_not_tried_again(seeded_place, broken_loading):
 def test_where_the_official_calculation_disagrees_its_check_fails_and_the_step_with_it(
     seeded_place, broken_loading, entity
 ):
-    seeded_place.write(**SMALL)
+    seeded_place.write(**SMALL | {"financial_transactions": 2_000, "contracts": 100})
     broken_loading[entity] = [OracleDisagrees(entity, indexes=(3,))]
     result = seeded_place.run()
     assert failure_of(result)[:2] == (entity, "oracle-disagrees")

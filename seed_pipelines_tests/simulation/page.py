@@ -13,7 +13,7 @@ class Options:
     tenants: int = 1_000
     environments: int = 3
     workers: int = 4
-    mean_seconds: float = 277.0
+    mean_seconds: float = 254.0
     window_hours: int = 6
     speed: float = 200.0
     seed: int = 2026
