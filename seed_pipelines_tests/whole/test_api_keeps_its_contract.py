@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
+import httpx
 import pytest
 import schemathesis
 from dev_server import running_dev_server
@@ -41,7 +42,8 @@ RULE_FOR_THE_OTHERS = """\
     modes: ["*"]
 """
 SCHEMA = schemathesis.openapi.from_path(CONTRACT)
-OPERATIONS = [(result.ok().method, result.ok().path) for result in SCHEMA.get_all_operations()]
+ALL = [result.ok() for result in SCHEMA.get_all_operations()]
+OPERATIONS = [(operation.method, operation.path) for operation in ALL]
 NOT_CHECKED = [positive_data_acceptance, missing_required_header]
 BOUNDED = settings(
     max_examples=20,
@@ -102,7 +104,7 @@ def test_every_route_answers_as_the_contract_says(server, method, path):
     holds()
 
 
-def test_a_seed_run_that_was_started_can_be_asked_for_by_every_link(server):
+def test_calls_that_follow_one_another_are_answered_as_the_contract_says(server):
     headers, seen = headers_for(server.home), set()
 
     class Machine(SCHEMA.as_state_machine()):
@@ -121,4 +123,21 @@ def test_a_seed_run_that_was_started_can_be_asked_for_by_every_link(server):
 
     Machine.run(settings=settings(BOUNDED, max_examples=6, stateful_step_count=5))
     assert ("POST /api/v1/seed-runs", 201) in seen
-    assert ("GET /api/v1/seed-runs/{seed_run_id}", 200) in seen
+
+
+def test_a_seed_run_that_was_started_can_be_asked_for_by_every_link(server):
+    headers = headers_for(server.home)
+    wished = {"manifest_path": "dev/acme.yaml", "mode": "baseline", "idempotency_key": "by-every-link"}
+    started = httpx.post(f"{server.api_url}/api/v1/seed-runs", json=wished, headers=headers, timeout=30)
+    assert started.status_code == 201
+
+    def asked(link):
+        operation = next(found for found in ALL if found.definition.raw["operationId"] == link["operationId"])
+        case = operation.Case(path_parameters={"seed_run_id": started.json()["seed_run_id"]})
+        sent = headers | {"Idempotency-Key": f"by-every-link-{operation.path}"}
+        return case.call_and_validate(base_url=server.api_url, headers=sent, excluded_checks=NOT_CHECKED, timeout=30)
+
+    links = SCHEMA.raw_schema["paths"]["/api/v1/seed-runs"]["post"]["responses"]["201"]["links"]
+    # There is no report yet, and whoever cancels has to say which state he saw.
+    answers = {name: asked(link).status_code for name, link in links.items()}
+    assert answers == {"get_seed_run": 200, "get_report": 404, "cancel_seed_run": 428, "follow_seed_run": 200}
