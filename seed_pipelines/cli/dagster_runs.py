@@ -69,6 +69,13 @@ def dagster_instance() -> Iterator[dg.DagsterInstance]:
         yield instance
 
 
+def make_storage() -> None:
+    """Dagster makes its tables when an instance is opened first, and of two processes that do so at once one fails."""
+    if os.environ.get("DAGSTER_HOME"):
+        with dg.DagsterInstance.get():
+            pass
+
+
 def run_shard(
     installation: Installation, instance: dg.DagsterInstance, launched: Launched, *, shard: str
 ) -> Ended | None:

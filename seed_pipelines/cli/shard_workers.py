@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.sharedctypes import Synchronized
 
-from seed_pipelines.cli.dagster_runs import INTERRUPTED, Launched, dagster_instance, run_shard
+from seed_pipelines.cli.dagster_runs import INTERRUPTED, Launched, dagster_instance, make_storage, run_shard
 from seed_pipelines.cli.run_summary import Ended
 from seed_pipelines.errors import SeedError
 from seed_pipelines.session import Installation
@@ -63,6 +63,7 @@ def run_shards(
     The caller has started no thread yet, since a fork would go on without it; `watching` may start one.
     """
     turns = _Turns(shards=shards, taken=_CONTEXT.Value("i", 0))
+    make_storage()
     others = [_Other(launched, turns) for _ in range(min(workers, len(shards)) - 1)]
     try:
         with watching:

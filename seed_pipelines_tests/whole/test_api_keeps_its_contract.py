@@ -4,6 +4,7 @@ Two checks are left out. A request may be well-formed and still mean nothing, as
 not all that fits the schema is accepted; and 428 is the answer to a missing If-Match, which RFC 6585 made for it.
 """
 
+import time
 from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
@@ -125,10 +126,21 @@ def test_calls_that_follow_one_another_are_answered_as_the_contract_says(server)
     assert ("POST /api/v1/seed-runs", 201) in seen
 
 
+def started_once_the_tenant_is_free(server, headers):
+    """What the calls before have started may still be at work, and only one may be."""
+    wished = {"manifest_path": "dev/acme.yaml", "mode": "baseline", "idempotency_key": "by-every-link"}
+    for turn in range(120):
+        sent = headers | {"Idempotency-Key": f"by-every-link-{turn}"}
+        answer = httpx.post(f"{server.api_url}/api/v1/seed-runs", json=wished, headers=sent, timeout=30)
+        if answer.status_code != 409:
+            break
+        time.sleep(1)
+    return answer
+
+
 def test_a_seed_run_that_was_started_can_be_asked_for_by_every_link(server):
     headers = headers_for(server.home)
-    wished = {"manifest_path": "dev/acme.yaml", "mode": "baseline", "idempotency_key": "by-every-link"}
-    started = httpx.post(f"{server.api_url}/api/v1/seed-runs", json=wished, headers=headers, timeout=30)
+    started = started_once_the_tenant_is_free(server, headers)
     assert started.status_code == 201
 
     def asked(link):
