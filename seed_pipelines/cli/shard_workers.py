@@ -63,8 +63,10 @@ def run_shards(
     The caller has started no thread yet, since a fork would go on without it; `watching` may start one.
     """
     turns = _Turns(shards=shards, taken=_CONTEXT.Value("i", 0))
-    make_storage()
-    others = [_Other(launched, turns) for _ in range(min(workers, len(shards)) - 1)]
+    beside = min(workers, len(shards)) - 1
+    if beside:
+        make_storage()
+    others = [_Other(launched, turns) for _ in range(beside)]
     try:
         with watching:
             ends = [_take_turns(installation, launched, turns)]
