@@ -36,32 +36,26 @@ class Cet:
     monthly_bp: Int64s
 
 
-def cet_annual_bp(terms: LoanTerms, made: Schedules, net_cents: Int64s) -> Int64s:
-    """The yearly rate alone; `net_cents` is what the client receives on the day of release."""
-    annual: Int64s = _rates(terms, made, net_cents, with_monthly=False)[0]
-    return annual
-
-
 def cet_of(terms: LoanTerms, made: Schedules, net_cents: Int64s) -> Cet:
-    """Both rates of the same flows."""
-    annual, monthly = _rates(terms, made, net_cents, with_monthly=True)
+    """Both rates of the same flows; `net_cents` is what the client receives on the day of release."""
+    annual, monthly = _rates(terms, made, net_cents)
     return Cet(annual_bp=annual, monthly_bp=monthly)
 
 
-def _rates(terms: LoanTerms, made: Schedules, net_cents: Int64s, *, with_monthly: bool) -> Int64s:
-    """One row of yearly rates, and one of monthly ones where they are asked for."""
+def _rates(terms: LoanTerms, made: Schedules, net_cents: Int64s) -> Int64s:
+    """One row of yearly rates, and one of monthly ones."""
     if (net_cents < 1).any():
         nothing_released = int(np.flatnonzero(net_cents < 1)[0])
         raise LoanImpossible(nothing_released, field="net_cents", least=1, most="the principal")
-    result = np.empty((1 + with_monthly, len(terms)), dtype=np.int64)
+    result = np.empty((2, len(terms)), dtype=np.int64)
     for ladder in ladders(made.offsets, np.arange(len(terms), dtype=np.int64)):
         factor, doubtful = _solve(terms, made, ladder, net_cents[ladder.loans])
         with np.errstate(all="ignore"):
-            raw = _raw_rates(factor)[: 1 + with_monthly]
+            raw = _raw_rates(factor)
             doubtful |= (~(np.abs(raw) < MOST_CET_BP) | is_doubtful(raw, margin=1e-7 + np.abs(raw) * 1e-11)).any(axis=0)
         result[:, ladder.loans] = np.rint(np.where(doubtful, 0.0, raw)).astype(np.int64)
         for loan in ladder.loans[doubtful].tolist():
-            result[:, loan] = _official_bp(terms, made, loan, int(net_cents[loan]))[: 1 + with_monthly]
+            result[:, loan] = _official_bp(terms, made, loan, int(net_cents[loan]))
     return result
 
 

@@ -16,7 +16,7 @@ PROGRAM = """
 import hashlib
 import numpy as np
 from seed_pipelines.lending.arrears import settlement_cents
-from seed_pipelines.lending.cet import cet_annual_bp
+from seed_pipelines.lending.cet import cet_of
 from seed_pipelines.lending.charges import gross_up, iof_cents
 from seed_pipelines.lending.conventions import FirstDue
 from seed_pipelines.lending.engine import schedules
@@ -49,7 +49,7 @@ for convention in FirstDue:
     columns = (
         made.due_on.astype(np.int64), made.payment_cents, made.interest_cents,
         made.amortization_cents, made.balance_cents, iof, gross_up(terms, borrower),
-        cet_annual_bp(terms, made, terms.principal_cents - iof),
+        cet_of(terms, made, terms.principal_cents - iof).annual_bp,
         settlement_cents(terms.of(np.arange(500)), schedules(terms.of(np.arange(500))), terms.released_on[:500] + 100),
     )
     for values in columns:

@@ -7,7 +7,7 @@ import pytest
 from lending_cases import batch, contract
 
 from seed_pipelines.errors import Failed, OracleDisagrees
-from seed_pipelines.lending.cet import cet_annual_bp
+from seed_pipelines.lending.cet import cet_of
 from seed_pipelines.lending.charges import iof_cents
 from seed_pipelines.lending.check import Charges, Costs, Question, calculate, disagreements, sampled
 from seed_pipelines.lending.conventions import Borrower
@@ -23,7 +23,7 @@ def charges_of(terms, made):
     borrower = np.full(len(terms), Borrower.PF)
     iof = iof_cents(terms, made, borrower)
     net = terms.principal_cents - iof
-    return Charges(borrower=borrower, iof_cents=iof, net_cents=net, cet_annual_bp=cet_annual_bp(terms, made, net))
+    return Charges(borrower=borrower, iof_cents=iof, net_cents=net, cet_annual_bp=cet_of(terms, made, net).annual_bp)
 
 
 @pytest.mark.parametrize(

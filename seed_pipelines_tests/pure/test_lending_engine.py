@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from lending_cases import PUBLISHED_CONTRACTS, batch, batches, contract, same
 
 from seed_pipelines.errors import IofRateUnknown, LoanImpossible
-from seed_pipelines.lending.cet import cet_annual_bp
+from seed_pipelines.lending.cet import cet_of
 from seed_pipelines.lending.charges import gross_up, iof_cents
 from seed_pipelines.lending.check import Charges, disagreements
 from seed_pipelines.lending.conventions import Borrower, FirstDue, System
@@ -44,7 +44,7 @@ def test_the_engine_and_the_official_calculation_always_agree(terms, seed):
     borrower = (np.arange(len(terms)) + seed) % len(Borrower)
     iof = iof_cents(terms, made, borrower)
     net = np.maximum(terms.principal_cents - iof, 1)
-    charges = Charges(borrower=borrower, iof_cents=iof, net_cents=net, cet_annual_bp=cet_annual_bp(terms, made, net))
+    charges = Charges(borrower=borrower, iof_cents=iof, net_cents=net, cet_annual_bp=cet_of(terms, made, net).annual_bp)
     assert disagreements(terms, made, sample=len(terms), charges=charges) == ()
 
 
@@ -123,7 +123,7 @@ def test_no_loans_make_no_rows():
     made = schedules(terms)
     assert len(made) == 0
     assert iof_cents(terms, made, nothing).tolist() == []
-    assert cet_annual_bp(terms, made, nothing).tolist() == []
+    assert cet_of(terms, made, nothing).annual_bp.tolist() == []
     assert gross_up(terms, nothing).tolist() == []
 
 
@@ -180,7 +180,7 @@ def test_a_simples_loan_that_its_iof_lifts_over_the_ceiling_is_taxed_as_a_compan
 )
 def test_cet_is_the_published_one(principal, net, cet):
     terms = batch(contract(principal))
-    assert cet_annual_bp(terms, schedules(terms), np.array([net])).tolist() == [cet]
+    assert cet_of(terms, schedules(terms), np.array([net])).annual_bp.tolist() == [cet]
 
 
 @pytest.mark.parametrize("net", [1_200_000, 100_000, 70_000])
@@ -191,7 +191,7 @@ def test_cet_holds_for_negative_and_absurd_costs(net):
         borrower=PF,
         iof_cents=iof_cents(terms, made, PF),
         net_cents=np.array([net]),
-        cet_annual_bp=cet_annual_bp(terms, made, np.array([net])),
+        cet_annual_bp=cet_of(terms, made, np.array([net])).annual_bp,
     )
     assert disagreements(terms, made, sample=1, charges=charges) == ()
 
@@ -201,22 +201,22 @@ def test_a_cet_on_the_boundary_between_two_hundredths_goes_to_the_even_one():
     terms = batch(contract("10000.00", "0", 1, first_due_on=date(2027, 1, 15)))
     made = schedules(terms)
     made.payment_cents[0] = 1_100_050
-    assert cet_annual_bp(terms, made, np.array([1_000_000])).tolist() == [1000]
+    assert cet_of(terms, made, np.array([1_000_000])).annual_bp.tolist() == [1000]
     made.payment_cents[0] = 1_100_150
-    assert cet_annual_bp(terms, made, np.array([1_000_000])).tolist() == [1002]
+    assert cet_of(terms, made, np.array([1_000_000])).annual_bp.tolist() == [1002]
 
 
 @pytest.mark.parametrize("net", [[0], [-1]])
 def test_cet_is_refused_when_nothing_is_released(net):
     terms = batch(contract())
     with pytest.raises(LoanImpossible, match="loan 0 of the batch: its net_cents"):
-        cet_annual_bp(terms, schedules(terms), np.array(net))
+        cet_of(terms, schedules(terms), np.array(net))
 
 
 def test_a_cet_that_its_column_cannot_hold_is_refused():
     terms = batch(contract())
     with pytest.raises(LoanImpossible, match="its CET is outside"):
-        cet_annual_bp(terms, schedules(terms), np.array([1]))
+        cet_of(terms, schedules(terms), np.array([1]))
 
 
 @pytest.mark.parametrize(
